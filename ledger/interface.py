@@ -1,0 +1,193 @@
+"""The seam every ledger implements: append, index, claim, verify.
+
+An event is appended together with the request's row in the index, in one transaction. The row is computed
+by the caller's pure fold (`project`), called inside the transaction with the whole history, so two writers
+can never index a state that no history has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewEvent:
+    """An event to append. `at` is when it happened (aware UTC); `body` is JSON without any identifier."""
+
+    kind: str
+    at: datetime
+    actor: str
+    body: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """An event as recorded. `seq` counts the whole ledger from 1 without gaps; `recorded_at` is the ledger's time."""
+
+    seq: int
+    request: str
+    kind: str
+    at: datetime
+    recorded_at: datetime
+    actor: str
+    body: Mapping[str, Json]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ItemRow:
+    """One item's row in the index. `blind` is the keyed digest by which the same account is found again."""
+
+    item: str
+    type: str
+    outcome: str
+    blind: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """A request's row in the index: what the fold says of its history.
+
+    `next_at` is None only for a final state. `rank` orders what is due at once: the smaller, the more urgent.
+    """
+
+    request: str
+    case: str
+    provider: str
+    instrument: str
+    state: str
+    final: bool
+    next_action: str
+    next_at: datetime | None
+    next_because: str
+    rank: int
+    strict_on: str  # ISO date or ""
+    gap_days_p90: int
+    level: int
+    items: tuple[ItemRow, ...] = ()
+
+
+Project = Callable[[Sequence[Event]], Row]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Claim:
+    """A lease on one request: until `until`, nobody else acts on it. Passed back with every append."""
+
+    request: str
+    provider: str
+    owner: str
+    token: int
+    until: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """What `verify` found: the first event or row that does not fit, and why."""
+
+    seq: int | None
+    request: str
+    what: str
+
+
+class LedgerError(Exception):
+    """The ledger could not do it. The message says what is wrong and what to do; nothing was half-written."""
+
+
+class LedgerBusy(LedgerError):
+    """Locked by another process for longer than we wait. Try again."""
+
+
+class LedgerUnusable(LedgerError):
+    """Cannot be used as it is: read-only, full, corrupt, a newer schema, a missing or wrong key."""
+
+
+class Duplicate(LedgerError):
+    """The same intent (request, action, sequence) is already recorded. Read the history and decide anew."""
+
+
+class LeaseLost(LedgerError):
+    """The lease ran out and another worker has the request. Stop acting on it; nothing was written."""
+
+
+class Ledger(Protocol):
+    """What every ledger offers. Instants are aware UTC. All methods raise `LedgerError` and its kinds only."""
+
+    sandbox: bool
+
+    def register(
+        self, request: str, events: Sequence[NewEvent], project: Project, *, now: datetime
+    ) -> tuple[Event, ...]:
+        """Enter a new request with its first events and its row. `Duplicate` if the id is taken."""
+
+    def append(
+        self,
+        request: str,
+        events: Sequence[NewEvent],
+        project: Project,
+        *,
+        now: datetime,
+        claim: Claim | None = None,
+    ) -> tuple[Event, ...]:
+        """Append events and write the row, in one transaction. With a claim: `LeaseLost` if it is not ours any more.
+
+        An event of kind "intent" has a body with "action" and "sequence"; `Duplicate` if that pair is recorded
+        for this request already. Without a claim (a person's entry), a lease held by others does not matter.
+        """
+
+    def events(self, request: str) -> tuple[Event, ...]:
+        """The history of one request, oldest first; empty if there is no such request."""
+
+    def all_events(self, *, after: int = 0) -> Iterator[Event]:
+        """Every event with `seq` > `after`, oldest first, without holding them all in memory."""
+
+    def row(self, request: str) -> Row | None:
+        """The index row of one request."""
+
+    def rows(self, *, open_only: bool = True) -> Iterator[Row]:
+        """Rows by `next_at`, earliest first (final ones last, by request)."""
+
+    def due(self, now: datetime, *, limit: int = 1000) -> tuple[Row, ...]:
+        """Rows whose `next_at` is at or before `now`, most urgent first; `items` left empty."""
+
+    def next_due_at(self) -> datetime | None:
+        """The earliest `next_at` of all, None if nothing waits."""
+
+    def claim(
+        self, now: datetime, *, owner: str, until: datetime, limit: int, request: str | None = None
+    ) -> tuple[Claim, ...]:
+        """Take leases on due requests that nobody holds (or whose lease ended before `now`), most urgent first.
+
+        With `request`, only that one, due or not.
+        """
+
+    def renew(self, claim: Claim, *, until: datetime, now: datetime) -> Claim:
+        """Prolong a lease. `LeaseLost` if it ended and another took it."""
+
+    def give_back(self, claim: Claim) -> None:
+        """End a lease early. A lease that is not ours any more is left alone."""
+
+    def find_live(self, blind: str) -> tuple[str, ...]:
+        """Requests that are not final and hold an item with this blind digest."""
+
+    def keep(self, content: bytes) -> str:
+        """Store public bytes (terms, policy) by content; gives the SHA-256 hex digest. Idempotent."""
+
+    def kept(self, digest: str) -> bytes:
+        """The bytes of a digest. `LedgerError` if they are not there."""
+
+    def beat(self, name: str, at: datetime, body: Mapping[str, Json]) -> None:
+        """Note a sign of life ("sweep", …). Not evidence: only the last one of each name is kept."""
+
+    def last_beat(self, name: str) -> tuple[datetime, Mapping[str, Json]] | None:
+        """The last sign of life of that name."""
+
+    def verify(self, project: Project) -> tuple[Finding, ...]:
+        """Recompute everything; empty if all fits."""
+
+    def close(self) -> None:
+        """Give back the connection."""

@@ -1,0 +1,223 @@
+"""The seam every adapter implements: build, send once, read.
+
+A caller holds an `Order` (what is to be said, complete and frozen) and gets an `Answer` (what the provider
+said, read into our words) or one of the errors of `providers.errors`. An adapter writes three methods,
+`_build`, `_deliver` and `_read`; the public ones are finished.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+
+from providers.errors import Unsupported
+
+
+class Action(StrEnum):
+    """What is said to a provider."""
+
+    SEND = "send"
+    EXTEND = "extend"
+    STATUS = "status"
+    RELEASE = "release"
+    FIND = "find"
+
+
+class ItemOutcome(StrEnum):
+    """What became of one identifier."""
+
+    PENDING = "pending"
+    PRESERVED = "preserved"
+    NOT_FOUND = "not-found"
+    REFUSED = "refused"
+    RELEASED = "released"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Item:
+    """One identifier of a request. `id` is opaque; everything else is sensitive and never printed.
+
+    `value` is as the officer entered it; `used_from`, `used_to` and `zone` bound its use (an IP address,
+    an Instagram username), None and "" where that does not matter.
+    """
+
+    id: str
+    type: str
+    value: str = field(repr=False)
+    used_from: datetime | None = field(default=None, repr=False)
+    used_to: datetime | None = field(default=None, repr=False)
+    zone: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Officer:
+    """Whom the provider can call back."""
+
+    name: str
+    badge: str
+    email: str
+    phone: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Order:
+    """Everything an adapter needs to say one thing once.
+
+    `key` is the idempotency key, the same for every attempt of this (request, action, sequence).
+    `references` are the provider's own, oldest first (empty before its receipt). `hold_until` is the
+    last day asked for by an extension (or by a first request, where the protocol wants one).
+    """
+
+    request: str
+    action: Action
+    sequence: int
+    key: str
+    made_at: datetime
+    instrument: str
+    legal_basis: str
+    case_reference: str
+    unit: str
+    country: str
+    officer: Officer
+    offence_title: str
+    offence_provisions: tuple[str, ...]
+    offence_facts: str = field(repr=False)
+    items: tuple[Item, ...] = field(repr=False)
+    categories: tuple[str, ...] = ()
+    period_from: datetime | None = None
+    period_to: datetime | None = None
+    confidential: bool = True
+    urgency: str = "expedited"
+    references: tuple[str, ...] = ()
+    hold_until: date | None = None
+    because: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Exchange:
+    """The exact bytes that went and came, and when (aware UTC). Sealed by the caller; never logged."""
+
+    channel: str
+    sent: bytes = field(repr=False)
+    sent_at: datetime
+    received: bytes = field(default=b"", repr=False)
+    received_at: datetime | None = None
+    status: int | None = None
+    recipient: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ItemAnswer:
+    """What the provider said of one item. `held_until` is its last day at the provider, if it said one."""
+
+    id: str
+    outcome: ItemOutcome
+    reference: str = ""
+    held_until: date | None = None
+
+
+class State(StrEnum):
+    """What the provider says of the whole request."""
+
+    ACKNOWLEDGED = "acknowledged"  # received, not yet said to be held
+    IN_FORCE = "in-force"  # it confirms that it keeps the data
+    EXPIRED = "expired"  # it says the hold has ended
+    RELEASED = "released"
+    NOT_HELD = "not-held"  # it has the request but keeps nothing for it
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What the provider said, in our words.
+
+    `received_on` is the day it says it received the request, counted in its own zone; `held_until` the
+    last day it says it keeps the data; None where it did not say. An answer that an adapter cannot read
+    is never an `Answer`: it raises `OutcomeUnknown`.
+    """
+
+    state: State
+    references: tuple[str, ...] = ()
+    received_on: date | None = None
+    held_from: date | None = None
+    held_until: date | None = None
+    items: tuple[ItemAnswer, ...] = ()
+    exchange: Exchange
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Capabilities:
+    """What an adapter can say, and how sure a second sending is.
+
+    `idempotent`: the provider honours our key, so the same message twice has one effect.
+    `can_find`: it can be asked whether it has a request by our id or key.
+    With neither, an unknown outcome goes to a person.
+    `person`: the channel needs a person to submit (a portal, fax, post).
+    """
+
+    extend: bool = True
+    status: bool = True
+    release: bool = True
+    idempotent: bool = False
+    can_find: bool = False
+    person: bool = False
+
+
+class Adapter(ABC):
+    """One protocol, one provider. Thread-safe: providers are worked in parallel, one adapter each.
+
+    Every public method sends at most once and raises the errors of `providers.errors`.
+    """
+
+    provider: str
+    channel: str
+    capabilities: Capabilities
+
+    def send(self, order: Order) -> Answer:
+        """Send a first request. `Unavailable`: try again; `OutcomeUnknown`: `find` first."""
+        return self._do(order, Action.SEND, True)
+
+    def extend(self, order: Order) -> Answer:
+        """Ask to keep the same snapshot until `order.hold_until`. Confirmed only by `Answer.held_until`."""
+        return self._do(order, Action.EXTEND, self.capabilities.extend)
+
+    def status(self, order: Order) -> Answer:
+        """Ask how the request stands. Changes nothing at the provider; safe to repeat."""
+        return self._do(order, Action.STATUS, self.capabilities.status)
+
+    def release(self, order: Order) -> Answer:
+        """Tell the provider that the hold is no longer needed, with `order.because`."""
+        return self._do(order, Action.RELEASE, self.capabilities.release)
+
+    def find(self, order: Order) -> Answer | None:
+        """Ask whether the message of `order.key` took effect. None: the provider says it did not."""
+        if not self.capabilities.can_find:
+            raise Unsupported(f"{self.provider} cannot be asked whether it has a request")
+        return self._find(order)
+
+    def close(self) -> None:
+        """Give back connections. The adapter is not used afterwards."""
+
+    def _do(self, order: Order, action: Action, can: bool) -> Answer:
+        if order.action is not action:
+            raise ValueError(f"an order to {order.action} was given to {action}")
+        if not can:
+            raise Unsupported(f"{self.provider} knows no {action} over {self.channel}")
+        message = self._build(order)
+        return self._read(order, self._deliver(order, message))
+
+    @abstractmethod
+    def _build(self, order: Order) -> bytes:
+        """The exact bytes of the message. No network; `Unsupported` for what cannot be said."""
+
+    @abstractmethod
+    def _deliver(self, order: Order, message: bytes) -> Exchange:
+        """Send once. `Unavailable` if nothing was accepted for sure, `OutcomeUnknown` if that is not sure."""
+
+    @abstractmethod
+    def _read(self, order: Order, exchange: Exchange) -> Answer:
+        """Read the answer. `Refused` for a no; `OutcomeUnknown` for what cannot be read."""
+
+    def _find(self, order: Order) -> Answer | None:
+        raise Unsupported(f"{self.provider} cannot be asked whether it has a request")
