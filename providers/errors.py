@@ -40,9 +40,7 @@ class Unavailable(ProviderError):
     `retry_after` is how many seconds the provider asked to wait, as it said it (not clamped), or None.
     """
 
-    def __init__(
-        self, reason: str, *, retry_after: float | None = None, exchange: Exchange | None = None
-    ) -> None:
+    def __init__(self, reason: str, *, retry_after: float | None = None, exchange: Exchange | None = None) -> None:
         super().__init__(reason, exchange=exchange)
         self.retry_after = retry_after
 
