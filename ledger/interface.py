@@ -2,17 +2,31 @@
 
 An event is appended together with the request's row in the index, in one transaction. The row is computed
 by the caller's pure fold (`project`), called inside the transaction with the whole history, so two writers
-can never index a state that no history has.
+can never index a state that no history has. Appending no event writes the row anew, as the fold sees it now.
+
+Bodies hold text, whole numbers, true, false, null, lists and tables: a fraction has no single way of being
+written, and the proof needs one (`ledger.chain`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol
 
-Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
+Json = str | int | bool | None | list["Json"] | dict[str, "Json"]
+
+
+def in_utc(moment: datetime, what: str) -> datetime:
+    """The moment itself.
+
+    Raises:
+        ValueError: it is naive or not in UTC; `what` says which one it was.
+    """
+    if moment.tzinfo is not UTC and moment.utcoffset() != UTC.utcoffset(None):
+        raise ValueError(f"{what}: expected an instant in UTC, found {moment!r}")
+    return moment
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,6 +37,11 @@ class NewEvent:
     at: datetime
     actor: str
     body: Mapping[str, Json] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        in_utc(self.at, f"{self.kind}: at")
+        if not self.kind or not self.actor:
+            raise ValueError(f"{self.kind or 'an event'}: a kind and an actor are needed")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -52,7 +71,8 @@ class ItemRow:
 class Row:
     """A request's row in the index: what the fold says of its history.
 
-    `next_at` is None only for a final state. `rank` orders what is due at once: the smaller, the more urgent.
+    `next_at` is None only for a final state. `rank` orders what is due at once: the smaller, the more urgent;
+    it is a level, not a measure (tens of different values, not thousands), or `due` becomes slow.
     """
 
     request: str
@@ -70,13 +90,22 @@ class Row:
     level: int
     items: tuple[ItemRow, ...] = ()
 
+    def __post_init__(self) -> None:
+        if self.next_at is not None:
+            in_utc(self.next_at, f"{self.request}: next_at")
+        elif not self.final:
+            raise ValueError(f"{self.request}: {self.state} is not final, so it needs a next_at")
+
 
 Project = Callable[[Sequence[Event]], Row]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claim:
-    """A lease on one request: until `until`, nobody else acts on it. Passed back with every append."""
+    """A lease on one request: before `until`, nobody else acts on it; from then on it may be taken.
+
+    Passed back with every append. `token` grows with every lease on that request, so an old one is known.
+    """
 
     request: str
     provider: str
@@ -115,7 +144,12 @@ class LeaseLost(LedgerError):
 
 
 class Ledger(Protocol):
-    """What every ledger offers. Instants are aware UTC. All methods raise `LedgerError` and its kinds only."""
+    """What every ledger offers. Safe to share between threads. Instants are aware UTC.
+
+    All methods raise `LedgerError` and its kinds only, besides `ValueError` for what no ledger can record
+    (an instant not in UTC, a fraction in a body, a row of another request) and what `project` raises;
+    in each case nothing is written.
+    """
 
     sandbox: bool
 
@@ -145,6 +179,9 @@ class Ledger(Protocol):
     def all_events(self, *, after: int = 0) -> Iterator[Event]:
         """Every event with `seq` > `after`, oldest first, without holding them all in memory."""
 
+    def head(self) -> tuple[int, str]:
+        """Number and link of the last event: kept somewhere else, it proves all that went before (`ledger.chain`)."""
+
     def row(self, request: str) -> Row | None:
         """The index row of one request."""
 
@@ -160,7 +197,7 @@ class Ledger(Protocol):
     def claim(
         self, now: datetime, *, owner: str, until: datetime, limit: int, request: str | None = None
     ) -> tuple[Claim, ...]:
-        """Take leases on due requests that nobody holds (or whose lease ended before `now`), most urgent first.
+        """Take leases on due requests that nobody holds (or whose lease ended by `now`), most urgent first.
 
         With `request`, only that one, due or not.
         """

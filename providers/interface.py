@@ -25,6 +25,10 @@ class Action(StrEnum):
     FIND = "find"
 
 
+CHANGES = frozenset({Action.SEND, Action.EXTEND, Action.RELEASE})
+"""What has an effect at the provider, and so may be in doubt."""
+
+
 class ItemOutcome(StrEnum):
     """What became of one identifier."""
 
@@ -67,7 +71,9 @@ class Order:
 
     `key` is the idempotency key, the same for every attempt of this (request, action, sequence).
     `references` are the provider's own, oldest first (empty before its receipt). `hold_until` is the
-    last day asked for by an extension (or by a first request, where the protocol wants one).
+    last day asked for by an extension (or by a first request, where the protocol wants one); `held_until`
+    is the last day the provider has confirmed so far, None before its first confirmation: by it `find` tells
+    whether an extension took effect where the provider can only show the hold.
     """
 
     request: str
@@ -92,6 +98,7 @@ class Order:
     urgency: str = "expedited"
     references: tuple[str, ...] = ()
     hold_until: date | None = None
+    held_until: date | None = None
     because: str = ""
 
 
@@ -191,7 +198,12 @@ class Adapter(ABC):
         return self._do(order, Action.RELEASE, self.capabilities.release)
 
     def find(self, order: Order) -> Answer | None:
-        """Ask whether the message of `order.key` took effect. None: the provider says it did not."""
+        """Ask whether the message of `order.key` took effect. None: the provider says it did not.
+
+        The order is the one in doubt, unchanged: its action is send, extend or release.
+        """
+        if order.action not in CHANGES:
+            raise ValueError(f"an order to {order.action} changes nothing, so there is nothing to find")
         if not self.capabilities.can_find:
             raise Unsupported(f"{self.provider} cannot be asked whether it has a request")
         return self._find(order)

@@ -20,7 +20,7 @@ KINDS: Mapping[str, Mapping[str, str]] = {
                    "sealed": TEXT, "items": LIST, "categories": LIST, "from": TEXT, "to": TEXT,
                    "urgency": TEXT, "confidential": FLAG, "mla": TABLE},
     # acting on the provider: intent before the effect, outcome after
-    "intent": {"action": TEXT, "sequence": WHOLE, "key": TEXT, "channel": TEXT, "because": TEXT},
+    "intent": {"action": TEXT, "sequence": WHOLE, "attempt": WHOLE, "key": TEXT, "channel": TEXT, "because": TEXT},
     "sent": {"action": TEXT, "sequence": WHOLE, "channel": TEXT},
     "unavailable": {"action": TEXT, "sequence": WHOLE, "reason": TEXT},
     "outcome-unknown": {"action": TEXT, "sequence": WHOLE, "reason": TEXT},

@@ -165,6 +165,7 @@ class Instrument:
     cap: Period | None = None
     cap_source: Source | None = None
     repeat: str = "new-request"  # "new-request", "new-order", "forbidden", "unstated"
+    repeat_source: Source | None = None
     stop_events: tuple[StopEvent, ...] = ()
     short_clocks: tuple[ShortClock, ...] = ()
     release_duty: bool = False
@@ -176,8 +177,10 @@ class Instrument:
     issuer_countries: tuple[str, ...] = ()  # ISO 3166-1 alpha-2, "EU" for the bound Member States; empty: any
     issuer_source: Source | None = None
     mandatory: tuple[str, ...] = ()  # case-file fields that must be filled: "case.offence.facts", …
+    mandatory_unless_emergency: tuple[str, ...] = ()  # may come later in an emergency (EU art. 4(5): validation)
     mandatory_source: Source | None = None
     confidentiality: str = "asked"  # "asked", "duty"
+    confidentiality_source: Source | None = None
     in_force: bool = True
     in_force_from: date | None = None
     in_force_source: Source | None = None
@@ -275,6 +278,7 @@ class Policy:
     chase_every: timedelta
     chases: int  # unanswered chases before a person is told
     poll_every: timedelta
+    review_every: timedelta  # an open-ended hold: is it still needed?
     backoff_first: timedelta
     backoff_longest: timedelta
     sweep_interval: timedelta

@@ -1,0 +1,285 @@
+"""Doing what was decided about one request: intent first, then the effect once, then the outcome.
+
+Every act is recorded before it is tried, with the idempotency key that it keeps for ever, and its outcome
+after. What happens in between may be cut off at any point: the next sweep finds an intent without an
+outcome and asks the provider before anything is sent again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from flows.office import Office, key_of
+from flows.retrying import patiently
+from flows.telling import tell
+from ledger.interface import Claim, Json
+from providers.errors import ConfigurationError, ProviderError, Refused, Unavailable, Unsupported
+from providers.interface import Action, Answer, Exchange, ItemOutcome, State
+from timeline.decide import Decision, Do
+from timeline.state import Hold
+
+News = list[tuple[str, Mapping[str, Json]]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Done:
+    """What became of one decision. `failed`: it did not succeed, in words without any identifier.
+
+    `person`: something now waits for a person.
+    """
+
+    request: str
+    provider: str
+    action: str
+    because: str
+    result: str
+    failed: str = ""
+    person: bool = False
+
+
+def act(office: Office, claim: Claim, hold: Hold, decision: Decision) -> Done:
+    """Carry out one decision on a request whose lease we hold.
+
+    A provider's failure is an outcome, recorded and reported in `Done.failed`; only `LedgerError` (nothing
+    could be recorded) and programming errors are raised.
+    """
+    doing: dict[Do, Callable[[Office, Claim, Hold, Decision], tuple[str, str]]] = {
+        Do.SEND: _say,
+        Do.EXTEND: _say,
+        Do.RELEASE: _say,
+        Do.LOOK_UP: _look_up,
+        Do.POLL: _poll,
+        Do.ESCALATE: _escalate,
+        Do.LAPSE: _lapse,
+    }
+    result, failed = doing[decision.action](office, claim, hold, decision)
+    about = f" {decision.about}" if decision.about and decision.action is Do.ESCALATE else ""
+    return Done(
+        request=hold.request,
+        provider=claim.provider,
+        action=f"{decision.action}{about}",
+        because=decision.because,
+        result=result,
+        failed=failed,
+        person=decision.action in {Do.ESCALATE, Do.LAPSE},
+    )
+
+
+def _case(office: Office, hold: Hold) -> str:
+    return str(office.ledger.events(hold.request)[0].body["case"])
+
+
+def _say(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tuple[str, str]:
+    """Send, extend or release: the acts that have an effect at the provider."""
+    action = Action(str(decision.action))
+    known = hold.act(action, decision.sequence)
+    base: dict[str, Json] = {"action": str(action), "sequence": decision.sequence}
+    intent = base | {
+        "attempt": known.attempt + 1 if known else 1,
+        "key": key_of(hold.request, action, decision.sequence),
+        "channel": "",
+        "because": decision.because,
+    }
+    try:
+        adapter = office.adapter(claim.provider)
+        until = _until(hold, action, decision.sequence)
+        order = office.order(hold, action, decision.sequence, until=until, because=decision.because)
+    except ConfigurationError as error:
+        office.append(hold.request, [("intent", intent), _not_set_up(base, error)], claim=claim)
+        return "not sent", str(error)
+    office.append(hold.request, [("intent", intent | {"channel": adapter.channel})], claim=claim)
+    speak = {Action.SEND: adapter.send, Action.EXTEND: adapter.extend, Action.RELEASE: adapter.release}[action]
+    try:
+        answer = patiently(lambda: speak(order))
+    except ConfigurationError as error:
+        office.append(hold.request, [_not_set_up(base, error)], claim=claim)
+        return "not sent", str(error)
+    except ProviderError as error:
+        kind, body = _outcome(error)
+        proof = _proof(office, hold, error.exchange)
+        office.append(hold.request, [(kind, base | body | proof)], claim=claim)
+        return kind, error.reason
+    sent = base | {"channel": adapter.channel} | _proof(office, hold, answer.exchange)
+    # The clocks run from the earliest instant at which it can have left.
+    office.append(hold.request, [("sent", sent)], at=order.made_at, claim=claim)
+    news = read(hold, action, decision.sequence, answer)
+    if news:
+        office.append(hold.request, news, claim=claim)
+    return _said(answer, [kind for kind, _ in news]), ""
+
+
+def _not_set_up(base: Mapping[str, Json], error: ConfigurationError) -> tuple[str, Mapping[str, Json]]:
+    return "unavailable", dict(base) | {"reason": f"our set-up: {error}", "ground": "configuration"}
+
+
+def _until(hold: Hold, action: Action, sequence: int) -> date | None:
+    """The last day to ask for: what the law gives, before any roll-over."""
+    if action is Action.EXTEND:
+        expiry = hold.expiry_after(sequence)
+        return expiry.legal_base_on if expiry else None
+    return None
+
+
+def _outcome(error: ProviderError) -> tuple[str, dict[str, Json]]:
+    body: dict[str, Json] = {"reason": error.reason}
+    match error:
+        case Unavailable(retry_after=seconds):
+            return "unavailable", body | ({"retry_after_s": int(seconds)} if seconds else {})
+        case Refused(ground=ground):
+            return "refused", body | {"ground": ground}
+        case Unsupported():
+            return "unsupported", body
+        case _:
+            return "outcome-unknown", body
+
+
+def _proof(office: Office, hold: Hold, exchange: Exchange | None) -> dict[str, Json]:
+    """What a transmission leaves in an event: the exact bytes sealed, their digests and sizes in clear."""
+    if exchange is None:
+        return {}
+    case = _case(office, hold)
+    proof: dict[str, Json] = {
+        "recipient": exchange.recipient,
+        "sent_bytes": office.seal(case, exchange.sent, "sent"),
+        "sent_sha256": hashlib.sha256(exchange.sent).hexdigest(),
+        "sent_size": len(exchange.sent),
+    }
+    if exchange.received:
+        proof |= {
+            "received_bytes": office.seal(case, exchange.received, "received"),
+            "received_sha256": hashlib.sha256(exchange.received).hexdigest(),
+            "received_size": len(exchange.received),
+        }
+    if exchange.status is not None:
+        proof["status"] = exchange.status
+    return proof
+
+
+def read(hold: Hold, action: Action, sequence: int, answer: Answer) -> News:
+    """The news in an answer, as events: only what changes the record."""
+    news: News = []
+    items = _item_news(hold, answer)
+    fresh = [each for each in answer.references if each not in hold.references]
+    receipt: dict[str, Json] = {"references": list[Json](fresh)}
+    if answer.received_on:
+        receipt["received_on"] = answer.received_on.isoformat()
+    if hold.acknowledged_at is None or fresh or (answer.received_on and answer.received_on != hold.received_on):
+        news.append(("acknowledged", receipt))
+    if answer.state in {State.EXPIRED, State.RELEASED} and action is not Action.RELEASE:
+        news.append(("expired", {"state": str(answer.state)}))
+        return news
+    expiry = hold.expiry
+    moved = answer.held_until if expiry and answer.held_until and answer.held_until > expiry.strict_on else None
+    pending = hold.act("extend", hold.granted + 1)
+    extending = action is Action.EXTEND or (pending is not None and pending.outcome in {"sent", "unknown"})
+    if extending and moved:
+        number = sequence if action is Action.EXTEND else hold.granted + 1
+        news.append(("extended", _dated({"sequence": number, "items": items}, held_until=answer.held_until)))
+        return news
+    if answer.state is State.IN_FORCE and (hold.in_force_at is None or _earlier(hold, answer) or items):
+        body: dict[str, Json] = {"items": items} if items else {}
+        news.append(("preserved", _dated(body, held_from=answer.held_from, held_until=answer.held_until)))
+    elif items:
+        news.append(("items", {"items": items}))
+    return news
+
+
+def _earlier(hold: Hold, answer: Answer) -> bool:
+    """Whether the provider now names another last day than it did."""
+    return answer.held_until is not None and answer.held_until != hold.held_until.get(hold.granted)
+
+
+def _dated(body: dict[str, Json], **days: date | None) -> dict[str, Json]:
+    return body | {name: day.isoformat() for name, day in days.items() if day}
+
+
+def _item_news(hold: Hold, answer: Answer) -> list[Json]:
+    known = {item.id: item for item in hold.items}
+    changed: list[Json] = []
+    for each in answer.items:
+        item = known.get(each.id)
+        if item is None or each.outcome is ItemOutcome.PENDING:
+            continue
+        same = item.outcome == each.outcome and (not each.held_until or item.held_until == each.held_until)
+        if not same or (each.reference and each.reference != item.reference):
+            entry = _dated({"item": each.id, "outcome": str(each.outcome)}, held_until=each.held_until)
+            changed.append(entry | ({"reference": each.reference} if each.reference else {}))
+    return changed
+
+
+def _said(answer: Answer, kinds: Sequence[str]) -> str:
+    text = str(answer.state)
+    if answer.references:
+        text += f", reference {', '.join(answer.references)}"
+    if "extended" in kinds and answer.held_until:
+        text += f", held until {answer.held_until}"
+    return text
+
+
+def _look_up(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tuple[str, str]:
+    """Ask what became of an act whose outcome is not known."""
+    action = Action(decision.about)
+    base: dict[str, Json] = {"action": str(action), "sequence": decision.sequence}
+    known = hold.act(action, decision.sequence)
+    try:
+        adapter = office.adapter(claim.provider)
+        order = office.order(hold, action, decision.sequence, until=_until(hold, action, decision.sequence))
+        found = patiently(lambda: adapter.find(order))
+    except ConfigurationError as error:
+        office.append(hold.request, [("outcome-unknown", base | {"reason": f"our set-up: {error}"})], claim=claim)
+        return "still unknown", str(error)
+    except ProviderError as error:
+        office.append(hold.request, [("outcome-unknown", base | {"reason": error.reason})], claim=claim)
+        return "still unknown", error.reason
+    if found is None:
+        office.append(hold.request, [("absent", base)], claim=claim)
+        return "the provider does not have it: it will be sent again", ""
+    assert known is not None  # noqa: S101 - only a begun act is looked up
+    sent = base | {"channel": adapter.channel, "found": True} | _proof(office, hold, found.exchange)
+    office.append(hold.request, [("sent", sent)], at=known.began_at, claim=claim)
+    news = read(hold, action, decision.sequence, found)
+    if news:
+        office.append(hold.request, news, claim=claim)
+    return f"the provider has it: {_said(found, [kind for kind, _ in news])}", ""
+
+
+def _poll(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tuple[str, str]:
+    """Ask how the request stands."""
+    try:
+        adapter = office.adapter(claim.provider)
+        order = office.order(hold, Action.STATUS, 1)
+        answer = patiently(lambda: adapter.status(order))
+    except (ProviderError, ConfigurationError) as error:
+        reason = error.reason if isinstance(error, ProviderError) else f"our set-up: {error}"
+        office.append(hold.request, [("poll-failed", {"reason": reason})], claim=claim)
+        return "no answer", reason
+    news = read(hold, Action.STATUS, 1, answer)
+    office.append(hold.request, [("polled", {"state": str(answer.state)}), *news], claim=claim)
+    return _said(answer, [kind for kind, _ in news]), ""
+
+
+def _escalate(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tuple[str, str]:
+    """Tell a person; that telling failed is an event too, and the next level hears of it."""
+    told = tell(office, hold, decision, provider=claim.provider, case=_case(office, hold))
+    body: dict[str, Json] = {
+        "about": decision.about,
+        "level": decision.level,
+        "who": told.who,
+        "because": decision.because,
+        "delivered": told.delivered,
+        "deliveries": [dict(each) for each in told.deliveries],
+    }
+    office.append(hold.request, [("escalated", body)], claim=claim)
+    if told.delivered:
+        return f"told {told.who} (level {decision.level})", ""
+    return "could not be told", f"{told.who} could not be told (level {decision.level}): {told.why}"
+
+
+def _lapse(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tuple[str, str]:
+    expiry = hold.expiry
+    on = expiry.strict_on if expiry else office.now().date()
+    office.append(hold.request, [("lapsed", {"strict_on": on.isoformat(), "because": decision.because})], claim=claim)
+    return "LAPSED", decision.because

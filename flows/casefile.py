@@ -1,0 +1,336 @@
+"""Reads a case file: what an officer asks to be preserved, where, on which legal basis, and for which case.
+
+Only what can be judged from the file itself is checked here: form, types, dates, identifiers. Whether the provider
+and the instrument exist and accept this is judged later, against the catalogues. Every problem is told at once.
+Described for officers in `docs/case-file.md`.
+"""
+
+from __future__ import annotations
+
+import os.path
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from flows.documents import Document, label, read_document
+from flows.entries import KEYS as ENTRY
+from flows.entries import Spot, Written, merge, read_identifier
+from flows.fields import LONG, Fields
+from flows.identifiers import CHECKS, Flaw, Identifier
+from flows.identifiers_file import read_identifiers_file
+from flows.instants import Unfit, require_utc
+from flows.lines import Place
+from flows.problems import Problem, Problems
+
+CATEGORIES = ("subscriber", "traffic", "content")
+URGENCIES = ("expedited", "emergency")
+
+ROOT = {
+    "case": "a table [case] with the case",
+    "request": "one [[request]] for each provider and legal basis",
+}
+CASE = {
+    "reference": 'the unit\'s own number of the case, such as "CY-2026-0412"',
+    "unit": "the requesting unit, as the provider is to see it",
+    "country": 'the requesting State as two capital letters, such as "FR"',
+    "offence": "a table with the title, the provisions and the facts of the offence",
+    "officer": "a table with the name, badge, e-mail address and telephone of the officer",
+    "mla": "a table with the planned or sent mutual legal assistance request",
+}
+OFFENCE = {
+    "title": 'the offence in a few words, such as "Computer-related fraud"',
+    "provisions": "a list of the provisions of law",
+    "facts": "the facts in a few sentences, without more than the provider may know",
+}
+OFFICER = {
+    "name": "the name of the officer whom the provider can call back",
+    "badge": "the badge or service number by which the unit knows the officer",
+    "email": "the official e-mail address",
+    "phone": "a telephone number with + and the country code",
+}
+MLA = {
+    "requested_state": 'the State that is asked, as two capital letters, such as "US"',
+    "send_on": "the day on which the request is planned to be sent, such as 2026-12-01",
+    "sent_on": "the day on which the request was sent",
+    "received_on": "the day on which the requested State received it",
+    "reference": "the reference of the request that was sent",
+    "profile": 'how long answers take: a profile of config/mla.toml, such as "unodc"',
+}
+REQUEST = {
+    "provider": 'the provider, as `holdfast providers` lists it, such as "sandbox-mail"',
+    "instrument": 'the legal basis, as `holdfast instruments` lists it, such as "eu.epocpr"',
+    "categories": f"a list of the data asked for, of {', '.join(CATEGORIES)}",
+    "from": "the beginning of the period, such as 2026-09-01T00:00:00Z",
+    "to": "the end of the period, not after now",
+    "confidential": "true to ask the provider not to tell its user, as it is where this is left out, or false",
+    "urgency": f"{' or '.join(URGENCIES)}",
+    "identifiers": 'a list such as [ { type = "email", value = "…" } ]',
+    "identifiers_file": "a CSV file with the columns type, value and perhaps from, to, zone",
+    "necessity": "why the data are needed and why they may be lost",
+    "custodian": "who holds the data and where, if that is known",
+    "validated_by": "the judge, court or prosecutor who validated the order, where the instrument wants it",
+    "user_location": "the country of the user, as two capital letters",
+    "notice_accepted_by": "the name of the person who accepted that the provider may tell its user",
+    "unverified_accepted_by": "the name of the person who accepted to rely on figures that nobody has verified",
+    "note": "anything else that colleagues should know; not sent",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Offence:
+    """What is investigated. `provisions` and `facts` may be empty; an instrument may demand them."""
+
+    title: str
+    provisions: tuple[str, ...]
+    facts: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Officer:
+    """Whom the provider can call back. `phone` has its country code."""
+
+    name: str
+    badge: str
+    email: str
+    phone: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mla:
+    """The mutual legal assistance request: planned (`send_on`), or sent, or received. Days; None where not given.
+
+    Either `send_on` is given, or `sent_on`, `received_on` or both. `reference` is "" while there is none, `profile`
+    "" where the unit's own default is meant.
+    """
+
+    requested_state: str
+    send_on: date | None
+    sent_on: date | None
+    received_on: date | None
+    reference: str
+    profile: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RequestDraft:
+    """One request as the officer wrote it, not yet checked against the catalogues.
+
+    Instants are aware UTC; `period_to` None means all that exists when the request arrives. Texts that were left
+    out are "". `identifiers` has at least one, none twice. `where` is its place in the file.
+    """
+
+    provider: str
+    instrument: str
+    categories: tuple[str, ...]
+    period_from: datetime | None
+    period_to: datetime | None
+    confidential: bool
+    urgency: str
+    identifiers: tuple[Identifier, ...] = field(repr=False)
+    necessity: str = field(repr=False)
+    custodian: str = field(repr=False)
+    validated_by: str
+    user_location: str
+    notice_accepted_by: str
+    unverified_accepted_by: str
+    note: str = field(repr=False)
+    where: str
+
+    def __post_init__(self) -> None:
+        require_utc("period_from", self.period_from)
+        require_utc("period_to", self.period_to)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Case:
+    """A case file without errors. `country` is the requesting State, ISO 3166-1 alpha-2; `where` the file."""
+
+    reference: str
+    unit: str
+    country: str
+    offence: Offence
+    officer: Officer
+    mla: Mla | None
+    requests: tuple[RequestDraft, ...]
+    where: str = ""
+
+
+def read_case(path: Path, *, now: datetime) -> tuple[Case | None, tuple[Problem, ...]]:
+    """Read and check a case file, and the identifiers files it names.
+
+    Args:
+        path: the file; its ending says how it is written (.toml, .yaml, .yml, .json).
+        now: an aware instant in UTC; nothing asked for may lie after it.
+
+    Returns:
+        The case, or None if there is any error; and every problem found, by file and line. Warnings come with a
+        case: a person has to see them. Whatever is in the file, nothing is raised for it.
+    """
+    require_utc("now", now)
+    reader = _Reader(path.parent, Problems(label(path)), now)
+    document = read_document(path, reader.problems)
+    case = reader.case(document) if document else None
+    files = [problems for _, problems in reader.files.values()]
+    listed = tuple(problem for each in (reader.problems, *files) for problem in each.listed())
+    return (None if any(each.errors for each in (reader.problems, *files)) else case), listed
+
+
+class _Reader:
+    def __init__(self, folder: Path, problems: Problems, now: datetime) -> None:
+        self.folder, self.problems, self.now = folder, problems, now
+        self.files: dict[Path, tuple[tuple[Identifier, ...], Problems]] = {}
+
+    def case(self, document: Document) -> Case | None:
+        if not document.root:
+            self._say(document.where(()), Flaw("is empty", "compare with the example in docs/case-file.md"))
+            return None
+        root = Fields(document, (), ROOT, self.problems)
+        case = root.table("case", CASE, required=True)
+        places = root.entries("request")
+        if not places and (not root.has("request") or root.values["request"] == []) and root.is_table:
+            root.wrong("request", "is missing", f"give {ROOT['request']}")
+        drafts = [self._request(Fields(document, place, REQUEST, self.problems)) for place in places]
+        requests = tuple(draft for draft in drafts if draft)
+        if case is None:
+            return None
+        read = {key: case.text(key, required=True) for key in ("reference", "unit")}
+        country = case.country("country", required=True)
+        offence, officer, mla = self._offence(case), self._officer(case), self._mla(case)
+        if offence is None or officer is None:
+            return None
+        where = document.file
+        return Case(
+            **read, country=country, offence=offence, officer=officer, mla=mla, requests=requests, where=where
+        )
+
+    def _say(self, where: str, flaw: Flaw) -> None:
+        self.problems.add(Problem(where=where, problem=flaw.problem, fix=flaw.fix, severity=flaw.severity))
+
+    def _offence(self, case: Fields) -> Offence | None:
+        table = case.table("offence", OFFENCE, required=True)
+        if table is None:
+            return None
+        return Offence(
+            title=table.text("title", required=True),
+            provisions=table.texts("provisions"),
+            facts=table.text("facts", longest=LONG),
+        )
+
+    def _officer(self, case: Fields) -> Officer | None:
+        table = case.table("officer", OFFICER, required=True)
+        if table is None:
+            return None
+        read = {key: table.text(key, required=True) for key in OFFICER}
+        for key in ("email", "phone"):  # the provider writes and calls back there
+            if read[key]:
+                for flaw in CHECKS[key](Identifier(type=key, value=read[key])):
+                    table.wrong(key, flaw.problem, flaw.fix, flaw.severity)
+        return Officer(**read)
+
+    def _mla(self, case: Fields) -> Mla | None:
+        table = case.table("mla", MLA)
+        if table is None:
+            return None
+        days = {key: table.day(key) for key in ("send_on", "sent_on", "received_on")}
+        mla = Mla(
+            requested_state=table.country("requested_state", required=True),
+            **days,
+            reference=table.text("reference"),
+            profile=table.text("profile"),
+        )
+        happened = [key for key in ("sent_on", "received_on") if table.has(key)]
+        if not any(map(table.has, days)):
+            table.wrong(
+                (), "says nothing of when", "give send_on for a plan, or sent_on or received_on for what happened"
+            )
+        if happened and table.has("send_on"):
+            table.wrong("send_on", f"a plan beside {' and '.join(happened)}", "remove send_on: the request was sent")
+        if mla.sent_on and mla.received_on and mla.received_on < mla.sent_on:
+            table.wrong("received_on", "is before sent_on", "check both days")
+        # A day is past or to come only if it is so everywhere: local days run from UTC-12 to UTC+14.
+        earliest, latest = ((self.now + timedelta(hours=hours)).date() for hours in (-12, 14))
+        for key in happened:
+            day = days[key]
+            if day and day > latest:
+                table.wrong(key, "lies in the future", "use send_on for a day that is planned")
+        if mla.send_on and mla.send_on < earliest:
+            table.wrong(
+                "send_on", "is past", "if the request was sent, write sent_on; else plan a new day", "warning"
+            )
+        if happened and not table.has("reference"):
+            fix = "give the reference: providers ask for proof of the request"
+            table.wrong((), f"{happened[-1]} without a reference", fix, "warning")
+        return mla
+
+    def _request(self, table: Fields) -> RequestDraft | None:
+        if not table.is_table:
+            return None
+        period_from, period_to = table.instant("from"), table.instant("to")
+        if not table.has("from"):
+            fix = "give from: providers refuse requests that are too broad"
+            table.wrong((), "the period has no beginning", fix, "warning")
+        if period_from and period_to and period_to <= period_from:
+            table.wrong("to", "the period ends at or before its beginning", "check from and to")
+        for key, instant in (("from", period_from), ("to", period_to)):
+            if instant and instant > self.now:
+                fix = "only data that exist can be preserved: write a moment that has passed"
+                fix += ", or leave it out for all that exists when the request arrives" if key == "to" else ""
+                table.wrong(key, "lies in the future", fix)
+        return RequestDraft(
+            provider=table.text("provider", required=True),
+            instrument=table.text("instrument", required=True),
+            categories=table.words("categories", CATEGORIES),
+            period_from=period_from,
+            period_to=period_to,
+            confidential=table.flag("confidential", default=True),
+            urgency=table.word("urgency", URGENCIES, URGENCIES[0]),
+            identifiers=self._identifiers(table),
+            necessity=table.text("necessity", longest=LONG),
+            custodian=table.text("custodian", longest=LONG),
+            validated_by=table.text("validated_by"),
+            user_location=table.country("user_location"),
+            notice_accepted_by=table.text("notice_accepted_by"),
+            unverified_accepted_by=table.text("unverified_accepted_by"),
+            note=table.text("note", longest=LONG),
+            where=table.where(),
+        )
+
+    def _identifiers(self, table: Fields) -> tuple[Identifier, ...]:
+        before = self.problems.errors
+        named = self.problems
+        places = table.entries("identifiers")
+        identifiers = merge(filter(None, (self._identifier(table.document, place) for place in places)), named)
+        if table.has("identifiers_file"):
+            more, named = self._file(table)
+            identifiers = merge((*identifiers, *more), named) if identifiers else more
+        if not identifiers and self.problems.errors == before and not named.errors:
+            table.wrong((), "names no identifier", "give identifiers, or an identifiers_file with at least one row")
+        return identifiers
+
+    def _identifier(self, document: Document, place: Place) -> Identifier | None:
+        table = Fields(document, place, ENTRY, self.problems)
+        if not table.is_table:
+            return None
+        spot = Spot(where=table.where(), key=table.where)
+        return read_identifier(Written(*map(table.values.get, ENTRY)), spot, now=self.now, problems=self.problems)
+
+    def _file(self, table: Fields) -> tuple[tuple[Identifier, ...], Problems]:
+        """The identifiers of the file that a request names; a file that several name is read once."""
+        name = table.text("identifiers_file", required=True)
+        nothing: tuple[tuple[Identifier, ...], Problems] = ((), self.problems)
+        if not name:
+            return nothing
+        if not Path(name).is_absolute() and os.path.normpath(name).startswith(".."):
+            fix = "put it beside the case file, or give its whole path from the root"
+            table.wrong("identifiers_file", "leads out of the folder of the case file", fix)
+            return nothing
+        path = self.folder / name
+        if path not in self.files:
+            problems = Problems(label(path))
+            try:
+                identifiers = read_identifiers_file(path, now=self.now, problems=problems)
+            except Unfit as unfit:
+                table.wrong("identifiers_file", unfit.problem, unfit.fix)
+                return nothing
+            self.files[path] = merge(identifiers, problems), problems
+        return self.files[path]

@@ -1,0 +1,175 @@
+"""One entry, from what is written in a case file or a row to an `Identifier`, with all that is wrong with it."""
+
+from __future__ import annotations
+
+import difflib
+import unicodedata
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import NamedTuple, TypeVar
+from zoneinfo import ZoneInfo
+
+from flows.documents import kind_of
+from flows.identifiers import CHECKS, LONGEST, REFUSED, Flaw, Identifier, normalise
+from flows.instants import Unfit, read_instant, zone_named
+from flows.problems import Problem, Problems
+
+KEYS = {
+    "type": f"one of {', '.join(name for name in CHECKS if name not in REFUSED)}",
+    "value": "the identifier, as the provider knows it",
+    "from": "when its use began, such as 2026-09-01T00:00:00Z; an IP address must have it",
+    "to": "when its use ended",
+    "zone": 'the time zone of from and to where they have no offset, such as "Europe/Paris"',
+}
+"""The keys of an entry, which are also the columns of an identifiers file, and what to write."""
+
+# What officers call a type, and what we call it. Only ever proposed, never assumed.
+_OTHER_NAMES = {
+    "account": "username", "accountid": "user_id", "address": "email", "bitcoin": "wallet", "cell": "phone",
+    "crypto": "wallet", "dob": "date_of_birth", "e164": "phone", "emailaddress": "email", "handle": "username",
+    "id": "user_id", "ipaddress": "ip", "ipv4": "ip", "ipv6": "ip", "link": "url", "login": "username",
+    "mail": "email", "mobile": "phone", "msisdn": "phone", "name": "display_name", "nickname": "display_name",
+    "numericid": "user_id", "numericuid": "user_id", "phonenumber": "phone", "profile": "url", "profileurl": "url",
+    "screenname": "username", "serial": "device_serial", "snowflake": "user_id", "tel": "phone",
+    "telephone": "phone", "txhash": "transaction", "uid": "user_id", "user": "username", "uuid": "user_id",
+    "website": "url",
+}  # fmt: skip
+
+_T = TypeVar("_T")
+
+
+class Written(NamedTuple):
+    """An entry as it stands in a file: anything may be wrong with it. None: not given."""
+
+    type: object = None
+    value: object = None
+    used_from: object = None
+    used_to: object = None
+    zone: object = None
+
+
+class Spot(NamedTuple):
+    """Where an entry stands: the whole of it, and each of its keys."""
+
+    where: str
+    key: Callable[[str], str]
+
+
+def meant(word: str) -> str:
+    """What to write instead of a type that is not known. The word itself is not quoted: it may be a value."""
+    plain = "".join(letter for letter in word.casefold() if letter.isalnum())
+    near = _OTHER_NAMES.get(plain) or next((name for name in CHECKS if name.replace("_", "") == plain), None)
+    close = [near] if near else difflib.get_close_matches(word.casefold(), CHECKS, n=1, cutoff=0.7)
+    return f'did you mean "{close[0]}"?' if close else f"write {KEYS['type']}"
+
+
+def unprintable(text: str, allowed: str = "") -> str:
+    """Say which character in a text has no place there, or "". Its code is told, not the text around it."""
+    if text.isprintable():  # nothing hidden, no control, no direction mark, no space but the plain one
+        return ""
+    for number, letter in enumerate(text, start=1):
+        if not letter.isprintable() and letter not in allowed:
+            name = unicodedata.name(letter, "a control character").lower()
+            return f"has an invisible or unusual character at position {number}: U+{ord(letter):04X} ({name})"
+    return ""
+
+
+def read_identifier(written: Written, spot: Spot, *, now: datetime, problems: Problems) -> Identifier | None:
+    """Check one entry. None if it cannot be used; what is wrong, errors and warnings, is added to `problems`."""
+    before = problems.errors
+
+    def wrong(key: str, flaw: Flaw) -> None:
+        problems.add(Problem(where=spot.key(key), problem=flaw.problem, fix=flaw.fix, severity=flaw.severity))
+
+    def tried(key: str, read: Callable[[object], _T], given: object) -> _T | None:
+        try:
+            return None if given is None else read(given)
+        except Unfit as unfit:
+            wrong(key, Flaw(unfit.problem, unfit.fix))
+            return None
+
+    for key, given in (("type", written.type), ("value", written.value)):
+        if given is None:
+            wrong(key, Flaw(f"`{key}` is missing", f"give {KEYS[key]}"))
+    kind = tried("type", lambda given: _type(given, hurried=problems.full), written.type)
+    value = tried("value", _value, written.value)
+    zone = tried("zone", _zone, written.zone)
+    used_from = tried("from", lambda given: _instant("from", given, zone, now), written.used_from)
+    used_to = tried("to", lambda given: _instant("to", given, zone, now), written.used_to)
+    if used_from and used_to and used_to < used_from:
+        wrong("to", Flaw("`to` is before `from`", "check both"))
+    if not kind or not value:
+        return None
+    if written.used_from is not None and used_from is None:
+        used_from = now  # a stand-in for one that was told of already, so that the value is judged all the same
+    identifier = Identifier(
+        type=kind,
+        value=value,
+        used_from=used_from,
+        used_to=used_to,
+        zone=zone.key if zone else "",
+        where=spot.where,
+    )
+    for flaw in CHECKS[kind](identifier):
+        wrong("type" if kind in REFUSED else "value", flaw._replace(problem=f"the {kind} {flaw.problem}"))
+    return identifier if problems.errors == before else None
+
+
+def merge(identifiers: Iterable[Identifier], problems: Problems) -> tuple[Identifier, ...]:
+    """Each identifier once. One that is named again, with the same times, is left out with a warning.
+
+    The times count: an address or a username at another time may be another person's.
+    """
+    kept: dict[tuple[object, ...], Identifier] = {}
+    for identifier in identifiers:
+        spelling = normalise(identifier.type, identifier.value)
+        first = kept.setdefault((identifier.type, spelling, identifier.used_from, identifier.used_to), identifier)
+        if first is not identifier:
+            problems.add(
+                Problem(
+                    where=identifier.where,
+                    problem=f"the same {identifier.type} as at {first.where}",
+                    fix="remove one of them; it is asked for once",
+                    severity="warning",
+                )
+            )
+    return tuple(kept.values())
+
+
+def _type(given: object, *, hurried: bool) -> str:
+    if not isinstance(given, str):
+        raise Unfit(f"`type` is {kind_of(given)}", f"write {KEYS['type']}")
+    kind = given.strip(" ").lower().replace("-", "_")
+    if kind not in CHECKS:
+        raise Unfit("there is no such type of identifier", "" if hurried else meant(given))
+    return kind
+
+
+def _value(given: object) -> str:
+    if not isinstance(given, str):
+        raise Unfit(f"`value` is {kind_of(given)}, not text", "put it in quotes")
+    value = given.strip(" ")
+    if not value:
+        raise Unfit("`value` is empty", f"give {KEYS['value']}, or remove the entry")
+    if len(value) > LONGEST:
+        raise Unfit(f"`value` is longer than {LONGEST} characters", "give one identifier in each entry")
+    strange = unprintable(value)
+    if strange:
+        raise Unfit(f"`value` {strange}", "type it by hand instead of pasting it")
+    return value
+
+
+def _zone(given: object) -> ZoneInfo:
+    if not isinstance(given, str):
+        raise Unfit(f"`zone` is {kind_of(given)}, not text", f"write {KEYS['zone']}")
+    return zone_named(given.strip(" "))
+
+
+def _instant(key: str, given: object, zone: ZoneInfo | None, now: datetime) -> datetime:
+    try:
+        instant = read_instant(given, zone)
+    except Unfit as unfit:
+        raise Unfit(f"`{key}` {unfit.problem}", unfit.fix) from None
+    if instant > now:
+        raise Unfit(f"`{key}` lies in the future", "only data that exist can be preserved: check the date")
+    return instant

@@ -1,0 +1,185 @@
+"""From the ledger's events to the timeline's hold, and from the hold to the ledger's index.
+
+The terms of a request are kept in the ledger by content when it is registered, as the raw tables of the
+catalogue, and read again by the catalogue's own reader: a later change of the catalogue moves no clock of
+a request that already runs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from typing import Any
+
+from flows.catalogue import Catalogue, read_instrument, read_provider_terms
+from flows.holidays import public_holidays
+from ledger.interface import Event as Recorded
+from ledger.interface import ItemRow, Ledger, Row
+from timeline.clocks import running_short_clocks
+from timeline.coverage import coverage
+from timeline.decide import Decision, duties
+from timeline.events import Event
+from timeline.rules import Confidence, MlaProfile, Policy, Source
+from timeline.state import Hold, fold
+from timeline.terms import Abilities, Terms, terms_for
+
+RANKED_LAST = 1_000_000
+
+
+def freeze_terms(
+    catalogue: Catalogue,
+    *,
+    provider: str,
+    instrument: str,
+    country: str,
+    profile: str,
+    abilities: Abilities,
+    at: datetime,
+) -> bytes:
+    """The terms of a request as canonical JSON: everything its dates are computed from."""
+    entry, mla = catalogue.providers[provider], catalogue.profiles[profile]
+    state = entry.terms.state
+    years = range(at.year, at.year + 4)
+    record = {
+        "instrument": {"id": instrument, "table": catalogue.raw_instrument(instrument)},
+        "provider": {"id": provider, "table": entry.raw},
+        "country": country,
+        "profile": {
+            "id": mla.id,
+            "p50_days": mla.p50_days,
+            "p90_days": mla.p90_days,
+            "source": {
+                "text": mla.source.text,
+                "read_on": mla.source.read_on.isoformat(),
+                "confidence": str(mla.source.confidence),
+                "verified": mla.source.verified,
+            },
+        },
+        "abilities": {name: getattr(abilities, name) for name in ("poll", "extend", "release", "find")},
+        "holidays": {day.isoformat(): name for day, name in public_holidays(state, years).items()},
+    }
+    return json.dumps(record, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_text).encode()
+
+
+def _text(value: object) -> str:
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    raise TypeError(f"cannot keep a {type(value).__name__} in a request's terms")
+
+
+@lru_cache(maxsize=4096)
+def read_terms(frozen: bytes) -> Terms:
+    """The terms that `freeze_terms` kept."""
+    record = json.loads(frozen)
+    mla, source = record["profile"], record["profile"]["source"]
+    return terms_for(
+        read_instrument(record["instrument"]["table"], f"terms: {record['instrument']['id']}"),
+        read_provider_terms(record["provider"]["table"], f"terms: {record['provider']['id']}"),
+        country=record["country"],
+        profile=MlaProfile(
+            id=mla["id"],
+            p50_days=mla["p50_days"],
+            p90_days=mla["p90_days"],
+            source=Source(
+                text=source["text"],
+                read_on=date.fromisoformat(source["read_on"]),
+                confidence=Confidence(source["confidence"]),
+                verified=source["verified"],
+            ),
+        ),
+        abilities=Abilities(**record["abilities"]),
+        holidays={date.fromisoformat(day): name for day, name in record["holidays"].items()},
+    )
+
+
+def to_timeline(event: Recorded) -> Event:
+    """A recorded event as the timeline reads it."""
+    return Event(
+        seq=event.seq,
+        kind=event.kind,
+        at=event.at.astimezone(UTC),
+        recorded_at=event.recorded_at.astimezone(UTC),
+        body=event.body,
+    )
+
+
+class Histories:
+    """Folds histories and projects them to index rows, under one policy."""
+
+    def __init__(self, ledger: Ledger, policy: Policy) -> None:
+        self._ledger = ledger
+        self._policy = policy
+        self._terms: dict[str, Terms] = {}
+
+    def terms(self, digest: str) -> Terms:
+        """The terms kept under a digest."""
+        if digest not in self._terms:
+            self._terms[digest] = read_terms(self._ledger.kept(digest))
+        return self._terms[digest]
+
+    def hold(self, request: str) -> Hold:
+        """The hold of a request, as recorded now.
+
+        Raises:
+            LookupError: there is no such request; the message is for the person who typed it.
+        """
+        events = self._ledger.events(request)
+        if not events:
+            raise LookupError(f"there is no request {request} in this ledger")
+        return self.fold(events)
+
+    def fold(self, events: Sequence[Recorded]) -> Hold:
+        """The hold that a request's whole history leaves."""
+        terms = self.terms(str(events[0].body["terms"]))
+        return fold(events[0].request, terms, map(to_timeline, events))
+
+    def project(self, events: Sequence[Recorded]) -> Row:
+        """The index row of a history: what the ledger stores beside its events."""
+        first, hold = events[0].body, self.fold(events)
+        wanted = [each for each in duties(hold, self._policy) if each.due_at is not None]
+        following = min(wanted, key=lambda each: (each.due_at, each.rung), default=None)
+        seen = coverage(hold, self._policy, hold.sent_at or hold.registered_at)
+        expiry = hold.expiry
+        blinds = {each["item"]: each.get("blind", "") for each in _tables(first["items"])}
+        unanswered = [told.level for told in hold.escalations.values() if told.acknowledged_at is None]
+        return Row(
+            request=hold.request,
+            case=str(first["case"]),
+            provider=str(first["provider"]),
+            instrument=str(first["instrument"]),
+            state=str(hold.state),
+            final=following is None,
+            next_action=str(following.action) if following else "",
+            next_at=following.due_at if following else None,
+            next_because=following.because if following else "",
+            rank=_rank(hold, following),
+            strict_on=expiry.strict_on.isoformat() if expiry else "",
+            gap_days_p90=0 if hold.ended else seen.gap_days_p90,
+            level=max(unanswered, default=0),
+            items=tuple(
+                ItemRow(item=each.id, type=each.type, outcome=each.outcome, blind=blinds.get(each.id, ""))
+                for each in hold.items
+            ),
+        )
+
+
+def _tables(value: Any) -> Sequence[Mapping[str, Any]]:
+    tables: Sequence[Mapping[str, Any]] = value
+    return tables
+
+
+def _rank(hold: Hold, following: Decision | None) -> int:
+    """What goes first when much is due at once: emergencies, what was never sent, then the nearest end.
+
+    Ends are taken by the fortnight: a rank is a level, of which the ledger wants tens and not thousands.
+    """
+    if following is None:
+        return RANKED_LAST
+    if hold.strict_start is None:
+        return 0 if hold.urgency == "emergency" else 1
+    if any(running_short_clocks(hold)):
+        return 1
+    ends = hold.expiry
+    return ends.strict_on.toordinal() // 14 if ends else RANKED_LAST

@@ -1,0 +1,141 @@
+"""Reads an identifiers file: CSV with the columns type, value and perhaps from, to and zone, line by line.
+
+The file is streamed: a bad line is told by its number and does not stop the others. It is read as officers'
+tools write it: commas, semicolons or tabs, with or without a byte order mark, any line ends, quotes where needed.
+A quoted text does not go on over the end of a line, so that a quote left open spoils one line and not the rest.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import difflib
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+from flows.documents import encoding_problem, label, open_input
+from flows.entries import KEYS, Spot, Written, read_identifier
+from flows.identifiers import Identifier
+from flows.instants import Unfit
+from flows.problems import Problem, Problems
+
+LARGEST = 50_000_000
+"""Bytes; a file with more is refused unread."""
+
+LONGEST_LINE = 8_192
+"""Bytes; no five columns need more."""
+
+_SAVE = 'save it as UTF-8 (in a spreadsheet: "CSV UTF-8")'
+_HEADER = "write type,value as the first line; from, to and zone may follow"
+
+
+def read_identifiers_file(path: Path, *, now: datetime, problems: Problems) -> tuple[Identifier, ...]:
+    """All usable identifiers of the file, in its order; what is wrong is added to `problems`.
+
+    Raises:
+        Unfit: the file cannot be opened or read; the caller tells it at the key that names the file.
+    """
+    try:
+        with open_input(path, LARGEST) as stream:
+            return tuple(_Reader(path, now, problems).identifiers(stream))
+    except OSError as error:
+        raise Unfit(f"cannot be read: {error.strerror}", "check the disk it is on") from None
+
+
+class _Reader:
+    def __init__(self, path: Path, now: datetime, problems: Problems) -> None:
+        self.file, self.now, self.problems = label(path), now, problems
+        self.separator = ","
+        self.columns: tuple[str, ...] = ()
+
+    def wrong(self, line: int, problem: str, fix: str) -> None:
+        where = f"{self.file}: line {line}" if line else self.file
+        self.problems.add(Problem(where=where, problem=problem, fix=fix))
+
+    def identifiers(self, stream: BinaryIO) -> Iterator[Identifier]:
+        for number, text in self._lines(stream):
+            if not self.columns:
+                self._header(number, text)
+                if not self.columns:
+                    return  # without a header no line can be judged
+                continue
+            cells = self._cells(number, text)
+            if cells and any(cells):
+                identifier = self._identifier(number, cells)
+                if identifier:
+                    yield identifier
+        if not self.columns and not self.problems.errors:
+            self.wrong(0, "is empty", _HEADER)
+
+    def _lines(self, stream: BinaryIO) -> Iterator[tuple[int, str]]:
+        """Each line as text with its number, without its end; a line that is no text is told and left out."""
+        number = 0
+        while raw := stream.readline(LONGEST_LINE + 1):
+            number += 1
+            if number == 1:
+                unfit = encoding_problem(raw)
+                if unfit:
+                    self.wrong(0, unfit.problem, _SAVE)
+                    return
+                raw = raw.removeprefix(codecs.BOM_UTF8)
+            if len(raw) > LONGEST_LINE and not raw.endswith(b"\n"):
+                while (rest := stream.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
+                    pass
+                self.wrong(
+                    number, "is longer than any row can be", "write one identifier a line, and close each quote"
+                )
+                continue
+            try:
+                yield number, raw.decode().rstrip("\r\n")
+            except UnicodeDecodeError as error:
+                place = f"byte {error.start + 1} (0x{raw[error.start]:02X})"
+                self.wrong(number, f"{place} is not UTF-8", _SAVE)
+
+    def _header(self, number: int, text: str) -> None:
+        if "\r" in text:
+            self.wrong(
+                0, "its lines end with a carriage return alone", 'save it as "CSV UTF-8", not as CSV for Macintosh'
+            )
+            return
+        self.separator = next((mark for mark in ";\t" if mark in text and "," not in text), ",")
+        names = [name.strip().lower() for name in self._cells(number, text) or ()]
+        before = self.problems.errors
+        for place, name in enumerate(names, start=1):
+            if name not in KEYS:
+                close = difflib.get_close_matches(name, KEYS, n=1, cutoff=0.7)
+                fix = f'did you mean "{close[0]}"?' if close else f"the columns are {', '.join(KEYS)}"
+                self.wrong(number, f"unknown name of column {place}", fix)
+            elif names.index(name) < place - 1:
+                self.wrong(number, f"the column {name} is there twice", "remove one")
+        missing = [name for name in ("type", "value") if name not in names]
+        if missing:
+            self.wrong(number, f"the header names no column {' and no column '.join(missing)}", _HEADER)
+        if self.problems.errors == before:
+            self.columns = tuple(names)
+
+    def _cells(self, number: int, text: str) -> list[str] | None:
+        if '"' not in text:
+            return text.split(self.separator)
+        try:
+            return next(csv.reader([text], delimiter=self.separator, strict=True))
+        except csv.Error:
+            fix = 'put quotes around the whole cell, close them on the same line, and write "" for a quote inside'
+            self.wrong(number, "its quotes do not match", fix)
+            return None
+
+    def _identifier(self, number: int, cells: list[str]) -> Identifier | None:
+        if len(cells) > len(self.columns):
+            count, known = len(cells), len(self.columns)
+            fix = "put a value that contains the separator in double quotes"
+            self.wrong(number, f"has {count} cells, the header has {known}", fix)
+            return None
+        given = {name: cell.strip(" ") or None for name, cell in zip(self.columns, cells, strict=False)}
+        where = f"{self.file}: line {number}"
+        return read_identifier(
+            Written(*map(given.get, KEYS)),
+            Spot(where=where, key=lambda _: where),
+            now=self.now,
+            problems=self.problems,
+        )

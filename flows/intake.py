@@ -1,0 +1,219 @@
+"""Intake: a case file becomes requests in the ledger, with their identifiers sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from providers.registry import capabilities_of
+
+from flows.casefile import Case, RequestDraft, read_case
+from flows.catalogue import Catalogue
+from flows.history import freeze_terms, read_terms
+from flows.identifiers import normalise
+from flows.office import Office
+from flows.preflight import Finding, known, preflight
+from flows.problems import Problem
+from ledger.ids import new_request_id
+from ledger.interface import Duplicate, NewEvent
+from providers.errors import ConfigurationError
+from timeline.events import Event, check
+from timeline.state import Hold, fold
+from timeline.terms import Abilities, Terms
+
+
+class CaseErrors(Exception):
+    """The case cannot be worked with. `problems` has every one of them; nothing was written."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__(f"{len(problems)} problems in the case file")
+        self.problems = problems
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Draft:
+    """One request of a case, ready to be planned with or registered. `frozen` are its terms' bytes."""
+
+    request: RequestDraft
+    terms: Terms
+    frozen: bytes
+    findings: tuple[Finding, ...]
+    hold: Hold
+
+
+def read(
+    path: Path, catalogue: Catalogue, *, at: datetime, sandbox: bool
+) -> tuple[Case, tuple[Draft, ...], tuple[Problem, ...]]:
+    """Read a case file and check every request against the catalogue.
+
+    Returns:
+        The case, a draft per request, and the case file's own warnings.
+
+    Raises:
+        CaseErrors: the file cannot be read as a case, or a request names what is not in the catalogue.
+    """
+    case, problems = read_case(path, now=at)
+    errors = tuple(each for each in problems if each.severity == "error")
+    if case is None or errors:
+        raise CaseErrors(problems)
+    unknown = tuple(finding.problem for request in case.requests for finding in known(request, catalogue))
+    if case.mla and case.mla.profile and case.mla.profile not in catalogue.profiles:
+        fix = f"one of {', '.join(sorted(catalogue.profiles))}"
+        unknown += (Problem(where="case.mla.profile", problem="no such forecast profile", fix=fix),)
+    if unknown:
+        raise CaseErrors((*problems, *unknown))
+    return case, tuple(draft(case, request, catalogue, at=at, sandbox=sandbox) for request in case.requests), problems
+
+
+def draft(case: Case, request: RequestDraft, catalogue: Catalogue, *, at: datetime, sandbox: bool) -> Draft:
+    """One request with its terms and findings, as if registered at `at`."""
+    entry = catalogue.providers[request.provider]
+    try:
+        can = capabilities_of(entry.adapter, where=f"config/providers/{request.provider}.toml")
+        abilities = Abilities(poll=can.status, extend=can.extend, release=can.release, find=can.can_find)
+    except ConfigurationError:
+        abilities = Abilities(poll=False, extend=False, release=False, find=False)
+    profile = catalogue.profile(case.mla.profile if case.mla else "")
+    frozen = freeze_terms(
+        catalogue,
+        provider=request.provider,
+        instrument=request.instrument,
+        country=case.country,
+        profile=profile.id,
+        abilities=abilities,
+        at=at,
+    )
+    terms = read_terms(frozen)
+    body = _body(
+        case,
+        request,
+        terms="",
+        sealed="",
+        items=[{"item": _item(n), "type": each.type} for n, each in enumerate(request.identifiers)],
+    )
+    registered = Event(seq=1, kind="registered", at=at.astimezone(UTC), recorded_at=at.astimezone(UTC), body=body)
+    return Draft(
+        request=request,
+        terms=terms,
+        frozen=frozen,
+        findings=preflight(case, request, catalogue, terms, at),
+        hold=fold("draft", terms, [registered]),
+    )
+
+
+def _item(number: int) -> str:
+    return f"i{number + 1}"
+
+
+def _body(
+    case: Case, request: RequestDraft, *, terms: str, sealed: str, items: list[dict[str, str]]
+) -> dict[str, Any]:
+    mla = case.mla
+    dates = {name: getattr(mla, name) for name in ("send_on", "sent_on", "received_on")} if mla else {}
+    return {
+        "case": case.reference,
+        "provider": request.provider,
+        "instrument": request.instrument,
+        "country": case.country,
+        "terms": terms,
+        "sealed": sealed,
+        "items": items,
+        "categories": list(request.categories),
+        "from": _text(request.period_from),
+        "to": _text(request.period_to),
+        "urgency": request.urgency,
+        "confidential": request.confidential,
+        "mla": {"requested_state": mla.requested_state if mla else ""}
+        | {name: day.isoformat() for name, day in dates.items() if day},
+    }
+
+
+def _text(moment: datetime | None) -> str:
+    return moment.astimezone(UTC).isoformat() if moment else ""
+
+
+def _facts(case: Case, request: RequestDraft) -> Mapping[str, Any]:
+    """What is sealed: the identifiers and the facts of the case, as an order to the provider needs them."""
+    officer, offence = case.officer, case.offence
+    return {
+        "reference": case.reference,
+        "unit": case.unit,
+        "country": case.country,
+        "officer": {"name": officer.name, "badge": officer.badge, "email": officer.email, "phone": officer.phone},
+        "offence": {"title": offence.title, "provisions": list(offence.provisions), "facts": offence.facts},
+        "necessity": request.necessity,
+        "custodian": request.custodian,
+        "note": request.note,
+        "items": [
+            {
+                "item": _item(number),
+                "type": each.type,
+                "value": each.value,
+                "from": _text(each.used_from),
+                "to": _text(each.used_to),
+                "zone": each.zone,
+            }
+            for number, each in enumerate(request.identifiers)
+        ],
+    }
+
+
+def live_duplicates(office: Office, draft: Draft) -> tuple[Problem, ...]:
+    """Warnings for accounts that a live request to the same provider already names."""
+    found = []
+    for identifier in draft.request.identifiers:
+        blind = office.vault.blind(identifier.type, normalise(identifier.type, identifier.value))
+        for request in office.ledger.find_live(blind):
+            row = office.ledger.row(request)
+            if row is not None and row.provider == draft.request.provider:
+                problem = f"the same account is already named by the live request {request} (case {row.case})"
+                fix = "extend that one instead, unless you want a new snapshot"
+                found.append(Problem(where=identifier.where, problem=problem, fix=fix, severity="warning"))
+    return tuple(found)
+
+
+def register(
+    office: Office, case: Case, drafts: tuple[Draft, ...], *, accepted: Mapping[str, str] | None = None
+) -> tuple[str, ...]:
+    """Enter every request of a case in the ledger, identifiers sealed; gives the request ids in order.
+
+    Args:
+        office: the unit's open office.
+        case: the case read.
+        drafts: its requests, already free of errors.
+        accepted: who accepted which gate ("notice", "unverified"), by name.
+    """
+    now, ids = office.now(), []
+    for each in drafts:
+        sealed = office.seal(case.reference, _facts(case, each.request), "request")
+        items = [
+            {
+                "item": _item(number),
+                "type": identifier.type,
+                "blind": office.vault.blind(identifier.type, normalise(identifier.type, identifier.value)),
+            }
+            for number, identifier in enumerate(each.request.identifiers)
+        ]
+        body = _body(case, each.request, terms=office.ledger.keep(each.frozen), sealed=sealed, items=items)
+        who = {
+            "notice": each.request.notice_accepted_by,
+            "unverified": each.request.unverified_accepted_by,
+        } | dict(accepted or {})
+        body["accepted"] = {gate: name for gate, name in who.items() if name}
+        check("registered", body)
+        event = NewEvent(kind="registered", at=now, actor=office.settings.actor, body=body)
+        ids.append(_enter(office, event, now))
+    return tuple(ids)
+
+
+def _enter(office: Office, event: NewEvent, now: datetime) -> str:
+    while True:
+        request = new_request_id()
+        try:
+            office.ledger.register(request, [event], office.histories.project, now=now)
+        except Duplicate:  # one chance in 2**55
+            continue
+        return request

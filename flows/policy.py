@@ -1,0 +1,136 @@
+"""What the unit decided, as data: reads `config/policy.toml` into `timeline.rules.Policy`.
+
+`POLICY_KEYS` are all the keys there are, by table; `docs/config.md` explains each, and a test compares the two.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from fractions import Fraction
+from typing import Any
+
+from flows.reading import ConfigurationErrors, Table, shown
+from timeline.rules import Policy, Rung
+
+TELLING = ("stderr", "drop", "smtp")
+POLICY_KEYS: Mapping[str, tuple[str, ...]] = {
+    "": (
+        *("send", "extend", "mla", "announce", "clarify", "acknowledge", "chase", "poll", "review"),
+        *("backoff", "sweep", "catalogue", "ladder"),
+    ),
+    "send": ("lead",),
+    "extend": ("at", "margin"),
+    "mla": ("file_lead",),
+    "announce": ("lead",),
+    "clarify": ("lead",),
+    "acknowledge": ("within",),
+    "chase": ("every", "times"),
+    "poll": ("every",),
+    "review": ("every",),
+    "backoff": ("first", "longest"),
+    "sweep": ("interval", "imminent_sweeps"),
+    "catalogue": ("stale_after_days",),
+    "ladder": ("level", "who", "acknowledge_within", "tell", "mail_to"),
+}
+
+_NIGHT = timedelta(hours=12)
+_FRACTION = re.compile(r"(\d{1,4})/([1-9]\d{0,3})")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RungChannels:
+    """Where a level of the ladder is told: "stderr", "drop" (a file), "smtp" to `mail_to` (comma separated)."""
+
+    level: int
+    tell: tuple[str, ...]
+    mail_to: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decided:
+    """All of `policy.toml`: what the clocks need, where people are told, and when a figure counts as old."""
+
+    policy: Policy
+    rung_channels: tuple[RungChannels, ...]
+    stale_after_days: int
+
+
+def _fraction(table: Table) -> Fraction:
+    text = table.text("at")
+    found = _FRACTION.fullmatch(text)
+    value = Fraction(int(found[1]), int(found[2])) if found else Fraction(0)
+    if text and not 0 < value < 1:
+        table.wrong("at", f'expected a fraction of the hold such as "2/3", found {shown(text)}')
+    return value
+
+
+def _imminent_sweeps(table: Table, interval: timedelta) -> int:
+    sweeps = table.whole("imminent_sweeps", "sweeps", least=1)
+    if table.has("imminent_sweeps") and interval * sweeps < _NIGHT:
+        least = -(-_NIGHT // interval)
+        table.wrong(
+            "imminent_sweeps", f"expected at least {least} sweeps, 12 hours, to cover a night; found {sweeps}"
+        )
+    return sweeps
+
+
+def _longest(table: Table, first: timedelta) -> timedelta:
+    longest = table.duration("longest")
+    if longest < first:
+        table.wrong("longest", f"expected at least backoff.first, found {shown(table.values.get('longest'))}")
+    return longest
+
+
+def _rung(table: Table, number: int) -> tuple[Rung, RungChannels]:
+    level = table.whole("level", "levels", least=1)
+    if table.has("level") and level != number:
+        table.wrong("level", f"expected {number}, as the ladder is climbed in order, found {level}")
+    tell, mail_to = table.some_of("tell", TELLING), table.text("mail_to", "")
+    if table.has("tell") and not tell:
+        table.wrong("tell", f"expected at least one of {', '.join(TELLING)}")
+    if "smtp" in tell and "@" not in mail_to:
+        table.wrong("mail_to", f'expected a mail address, as tell has "smtp", found {shown(mail_to)}')
+    return (
+        Rung(level=level, who=table.text("who"), acknowledge_within=table.duration("acknowledge_within")),
+        RungChannels(level=level, tell=tell, mail_to=mail_to),
+    )
+
+
+def read_policy(table: Mapping[str, Any], where: str) -> Decided:
+    """Read `policy.toml`.
+
+    Raises:
+        ConfigurationErrors: something is wrong; every place is listed.
+    """
+    errors: list[str] = []
+    top = Table(table, where, POLICY_KEYS[""], errors)
+    part = {name: top.table(name, keys) for name, keys in POLICY_KEYS.items() if name not in ("", "ladder")}
+    rungs = [_rung(each, number) for number, each in enumerate(top.tables("ladder", POLICY_KEYS["ladder"]), start=1)]
+    if not rungs:
+        top.wrong("ladder", "expected at least one [[ladder]]: somebody must be told")
+    interval, first = part["sweep"].duration("interval"), part["backoff"].duration("first")
+    policy = Policy(
+        send_lead=part["send"].duration("lead"),
+        extend_fraction=_fraction(part["extend"]),
+        extend_margin=part["extend"].duration("margin"),
+        file_mla_lead=part["mla"].duration("file_lead"),
+        announce_lead=part["announce"].duration("lead"),
+        clarify_lead=part["clarify"].duration("lead"),
+        acknowledge_within=part["acknowledge"].period("within"),
+        chase_every=part["chase"].duration("every"),
+        chases=part["chase"].whole("times", "times", least=1),
+        poll_every=part["poll"].duration("every"),
+        review_every=part["review"].duration("every"),
+        backoff_first=first,
+        backoff_longest=_longest(part["backoff"], first),
+        sweep_interval=interval,
+        imminent_sweeps=_imminent_sweeps(part["sweep"], interval),
+        ladder=tuple(rung for rung, _ in rungs),
+    )
+    stale_after_days = part["catalogue"].whole("stale_after_days", "days", least=1)
+    if errors:
+        raise ConfigurationErrors(errors)
+    return Decided(policy=policy, rung_channels=tuple(told for _, told in rungs), stale_after_days=stale_after_days)

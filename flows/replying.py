@@ -1,0 +1,208 @@
+"""What a person learned or decided, entered into the record; it moves the clocks.
+
+A wrong entry is refused with what to write instead, and nothing is entered. What is entered twice changes
+nothing: the fold takes news once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+
+from flows.office import Office
+from flows.reading import meant
+from ledger.interface import Json
+from providers.errors import GROUNDS
+from timeline.days import day_in, said
+from timeline.decide import Decision, decide
+from timeline.state import Hold, State
+
+
+class ReplyError(Exception):
+    """The entry cannot be made. The message says why and what to write instead."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Reply:
+    """What a person enters. Which fields a kind needs and may have stands in `KINDS`.
+
+    `on` and `until` are days at the provider, `at` an instant; `text` is sealed; `by` names the person.
+    """
+
+    kind: str
+    reference: str = ""
+    on: date | None = None
+    until: date | None = None
+    at: datetime | None = None
+    item: str = ""
+    action: str = "send"
+    ground: str = ""
+    about: str = ""
+    text: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kind:
+    """What one kind of entry means, and the fields it needs and may have besides `text` and `by`."""
+
+    what: str
+    needs: tuple[str, ...] = ()
+    may: tuple[str, ...] = field(default=())
+
+
+KINDS: Mapping[str, Kind] = {
+    "sent": Kind(what="a person sent it (portal, letter, phone)", may=("at", "action")),
+    "acknowledged": Kind(what="the provider says that it has the request", may=("reference", "on", "until")),
+    "preserved": Kind(what="the provider says that it keeps the data", may=("reference", "on", "until", "item")),
+    "refused": Kind(what="the provider says no", needs=("ground",), may=("action", "at")),
+    "clarification": Kind(what="the provider asks for clarification (EU: Annex III)", may=("at",)),
+    "clarification-answered": Kind(what="the clarification was answered", may=("at",)),
+    "item-not-found": Kind(what="the provider has no such account", needs=("item",)),
+    "extended": Kind(what="the provider confirms the extension", may=("until", "reference")),
+    "validated": Kind(what="the emergency order was validated afterwards (EU art. 4(5))", may=("at",)),
+    "mla-sent": Kind(what="the MLA request left", needs=("on",), may=("reference",)),
+    "mla-received": Kind(what="the requested State has the MLA request", needs=("on",), may=("reference",)),
+    "production-announced": Kind(
+        what="the provider was told that production has been requested (EU: Annex V)",
+        needs=("on",),
+        may=("reference",),
+    ),
+    "access-requested": Kind(what="the access request was made", needs=("on",), may=("reference",)),
+    "petition-filed": Kind(what="the court was asked", needs=("on",), may=("reference",)),
+    "produced": Kind(what="the data were produced", may=("on", "reference")),
+    "released": Kind(what="a person told the provider that the hold may end", may=("at",)),
+    "note": Kind(what="a remark", needs=("text",)),
+    "escalation-acknowledged": Kind(what="somebody has taken it up", may=("about",)),
+}
+"""The kinds of entry, as typed after ``holdfast record``."""
+
+FIELDS = ("reference", "on", "until", "at", "item", "ground", "about", "text")
+
+
+def record(office: Office, request: str, reply: Reply) -> tuple[Hold, Decision]:
+    """Enter a reply; gives the hold as it stands now and what falls due next.
+
+    Raises:
+        LookupError: there is no such request.
+        ReplyError: the entry is incomplete, contradicts the record, or lies in the future.
+    """
+    hold, now = office.hold(request), office.now()
+    _check(hold, reply, now)
+    events = _events(office, hold, reply)
+    at = reply.at.astimezone(UTC) if reply.at else None
+    office.append(request, events, at=at)
+    hold = office.hold(request)
+    return hold, decide(hold, office.policy, now)
+
+
+def _check(hold: Hold, reply: Reply, now: datetime) -> None:
+    kind = KINDS.get(reply.kind)
+    if kind is None:
+        raise ReplyError(f"unknown kind of entry; {meant(reply.kind, KINDS)}")
+    for name in kind.needs:
+        if not getattr(reply, name):
+            raise ReplyError(f"{reply.kind} needs --{name}")
+    for name in FIELDS:
+        if getattr(reply, name) and name not in (*kind.needs, *kind.may, "text"):
+            raise ReplyError(f"{reply.kind} takes no --{name}")
+    today = day_in(now, hold.terms.provider.zone)
+    if reply.on and reply.on > today + timedelta(days=1):
+        raise ReplyError(f"--on {reply.on} lies in the future (today is {today}): enter what has happened")
+    if reply.at and reply.at > now + timedelta(minutes=5):
+        raise ReplyError("--at lies in the future: enter what has happened")
+    if reply.ground and reply.ground not in GROUNDS:
+        raise ReplyError(f"unknown ground; {meant(reply.ground, GROUNDS)}")
+    if reply.item and reply.item not in {item.id for item in hold.items}:
+        raise ReplyError(f"no such item; {meant(reply.item, [item.id for item in hold.items])}")
+    if reply.about and reply.about != "all" and reply.about not in hold.escalations:
+        raise ReplyError(f"nothing was escalated about that; {meant(reply.about, [*hold.escalations, 'all'])}")
+    _fits(hold, reply)
+
+
+def _fits(hold: Hold, reply: Reply) -> None:
+    """Whether the entry can be true of this request."""
+    stops = {stop.kind for stop in hold.terms.instrument.stop_events}
+    if hold.state is State.RELEASED and reply.kind not in {"note", "escalation-acknowledged", "produced"}:
+        raise ReplyError(f"{hold.request} is released already: nothing is held under it any more")
+    if reply.kind in {"production-announced", "access-requested", "petition-filed"} and reply.kind not in stops:
+        known = ", ".join(sorted(stops)) or "none"
+        raise ReplyError(f"{hold.terms.instrument.id} knows no {reply.kind}; its stop events: {known}")
+    if reply.kind == "extended":
+        expiry = hold.expiry
+        if expiry is None:
+            raise ReplyError("there is no hold to extend: record first that it was sent or preserved")
+        if not hold.terms.instrument.extensions:
+            raise ReplyError(f"{hold.terms.instrument.id} knows no extension; send a new request instead")
+        if reply.until and reply.until <= expiry.strict_on:
+            raise ReplyError(f"--until {reply.until} is not later than the present end, {said(expiry.strict_on)}")
+    if reply.kind == "clarification-answered" and hold.clarification is None:
+        raise ReplyError("no clarification was asked for; record `clarification` first")
+    if reply.kind == "escalation-acknowledged" and not hold.escalations:
+        raise ReplyError("nothing was escalated about this request")
+
+
+def _events(office: Office, hold: Hold, reply: Reply) -> list[tuple[str, Mapping[str, Json]]]:
+    body: dict[str, Json] = {"source": "person"}
+    if reply.by:
+        body["by"] = reply.by
+    if reply.text:
+        case = str(office.ledger.events(hold.request)[0].body["case"])
+        body["text"] = office.seal(case, _quoted(reply.text), "text")
+    if reply.reference:
+        body["reference"] = reply.reference
+    references: list[Json] = [reply.reference] if reply.reference else []
+    receipt: dict[str, Json] = {"references": references} | (
+        {"received_on": reply.on.isoformat()} if reply.on else {}
+    )
+    until: dict[str, Json] = {"held_until": reply.until.isoformat()} if reply.until else {}
+    on: dict[str, Json] = {"on": reply.on.isoformat()} if reply.on else {}
+    sequence = hold.granted + 1 if reply.action == "extend" else 1
+    match reply.kind:
+        case "sent" | "refused":
+            act: dict[str, Json] = {"action": reply.action, "sequence": sequence, "channel": "person"}
+            return [(reply.kind, body | act | ({"ground": reply.ground} if reply.ground else {}))]
+        case "acknowledged":
+            return [("acknowledged", body | receipt), *([("preserved", until)] if until else [])]
+        case "preserved":
+            if reply.item:
+                kept: dict[str, Json] = {"item": reply.item, "outcome": "preserved"}
+                return [("items", body | {"items": [kept | until]})]
+            return [("preserved", body | receipt | until)]
+        case "item-not-found":
+            missing: list[Json] = [{"item": reply.item, "outcome": "not-found"}]
+            return [("acknowledged", body | {"references": [], "items": missing})]
+        case "extended":
+            return [("extended", body | until | {"sequence": hold.granted + 1})]
+        case "escalation-acknowledged":
+            return [(reply.kind, body | {"about": reply.about or "all"})]
+        case _:
+            return [(reply.kind, body | on)]
+
+
+def _quoted(text: str) -> bytes:
+    return json.dumps(text, ensure_ascii=False).encode()
+
+
+def release(office: Office, request: str, *, because: str, by: str = "") -> Hold:
+    """Ask for the release of a hold; the next act on it tells the provider.
+
+    Raises:
+        LookupError: there is no such request.
+        ReplyError: it has ended already, or no reason is given.
+    """
+    hold = office.hold(request)
+    if not because.strip():
+        raise ReplyError("a release needs a reason: --because TEXT")
+    if hold.ended and hold.state is not State.PRODUCED:
+        raise ReplyError(f"{request} is {hold.state} already: there is nothing to release")
+    if hold.strict_start is None:
+        raise ReplyError(f"{request} was never sent: there is nothing to release")
+    case = str(office.ledger.events(request)[0].body["case"])
+    body: dict[str, Json] = {"text": office.seal(case, _quoted(because), "text")}
+    if by:
+        body["by"] = by
+    office.append(request, [("release-asked", body)])
+    return office.hold(request)

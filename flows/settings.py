@@ -1,0 +1,128 @@
+"""Where things are and what time it is: the environment, read once.
+
+============================  ==============================================================================
+``HOLDFAST_HOME``             ledger, keys, dropped escalations; default: the platform's user data folder
+``HOLDFAST_LEDGER``           ``sqlite:///path``; default: ``ledger.sqlite`` in the home
+``HOLDFAST_CONFIG``           the unit's folder, laid over the shipped ``config/``
+``HOLDFAST_CLOCK``            a simulated instant, for a sandbox ledger only
+``HOLDFAST_MASTER_KEY``       the key that seals identifiers, base64; default: ``master.key`` in the home
+``HOLDFAST_ACTOR``            the name recorded beside the operating-system user
+``HOLDFAST_SMTP``             ``smtp://user@host:port`` or ``smtps://…`` for escalations by mail
+``HOLDFAST_SMTP_PASSWORD``    its password
+``HOLDFAST_MAIL_FROM``        the sender of such mail
+``PREFECT_API_URL``           a Prefect server; without one the work runs directly
+============================  ==============================================================================
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+VARIABLES = (
+    "HOLDFAST_HOME",
+    "HOLDFAST_LEDGER",
+    "HOLDFAST_CONFIG",
+    "HOLDFAST_CLOCK",
+    "HOLDFAST_MASTER_KEY",
+    "HOLDFAST_ACTOR",
+    "HOLDFAST_SMTP",
+    "HOLDFAST_SMTP_PASSWORD",
+    "HOLDFAST_MAIL_FROM",
+    "PREFECT_API_URL",
+)
+
+
+class SettingsError(Exception):
+    """The environment asks for something that cannot be. The message says what to write instead."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """The environment, read and checked. `environ` is kept for the secrets that adapters look up by name."""
+
+    home: Path
+    ledger: str
+    config: Path | None
+    simulated: datetime | None
+    prefect_api: str
+    actor: str
+    environ: Mapping[str, str]
+
+    @property
+    def ledger_path(self) -> Path:
+        """The SQLite file."""
+        return Path(self.ledger.removeprefix("sqlite:///"))
+
+    @property
+    def key_path(self) -> Path:
+        """The master key's file."""
+        return self.home / "master.key"
+
+    @property
+    def drop_path(self) -> Path:
+        """The folder in which escalations are dropped as files."""
+        return self.home / "escalations"
+
+    def now(self) -> datetime:
+        """The time, in UTC: the simulated instant where one is set. The only clock in Holdfast."""
+        return self.simulated or datetime.now(UTC)
+
+
+def read_instant(text: str, name: str) -> datetime:
+    """An RFC 3339 instant with an offset, in UTC.
+
+    Raises:
+        SettingsError: it is not one; says what to write instead.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.utcoffset() is None:
+        raise SettingsError(
+            f"{name}: expected an instant with an offset such as 2027-01-20T09:00:00Z, found {text!r}"
+        )
+    return moment.astimezone(UTC)
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the environment.
+
+    Raises:
+        SettingsError: a value that cannot be used, with the variable's name.
+    """
+    environ = dict(os.environ if environ is None else environ)
+    home = Path(environ["HOLDFAST_HOME"]) if environ.get("HOLDFAST_HOME") else _default_home()
+    ledger = environ.get("HOLDFAST_LEDGER") or f"sqlite:///{home / 'ledger.sqlite'}"
+    if not ledger.startswith("sqlite:///"):
+        raise SettingsError(f"HOLDFAST_LEDGER: expected sqlite:///PATH, found {ledger.partition('://')[0]}://…")
+    clock = environ.get("HOLDFAST_CLOCK")
+    user = _user(environ)
+    named = environ.get("HOLDFAST_ACTOR", "")
+    return Settings(
+        home=home,
+        ledger=ledger,
+        config=Path(environ["HOLDFAST_CONFIG"]) if environ.get("HOLDFAST_CONFIG") else None,
+        simulated=read_instant(clock, "HOLDFAST_CLOCK") if clock else None,
+        prefect_api=environ.get("PREFECT_API_URL", "").rstrip("/"),
+        actor=f"{user} ({named})" if named else user,
+        environ=environ,
+    )
+
+
+def _default_home() -> Path:
+    from platformdirs import user_data_path  # noqa: PLC0415 - only where nothing is set
+
+    return Path(user_data_path("holdfast", appauthor=False))
+
+
+def _user(environ: Mapping[str, str]) -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):
+        return f"uid {os.getuid()}" if hasattr(os, "getuid") else environ.get("USERNAME", "unknown")

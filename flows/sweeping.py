@@ -1,0 +1,187 @@
+"""One pass: find what is due, decide, act, record. The clock is read once.
+
+Requests are taken under a lease, provider by provider in parallel; each request in its own `try`, so one
+failing provider or one bad history never hides the next, and every failure ends in the report and in the
+exit status.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from flows.acting import Done, act
+from flows.office import Office
+from ledger.interface import Claim, Json, LeaseLost, LedgerError
+from timeline.decide import decide
+
+LEASE = timedelta(minutes=5)
+"""Longer than any one act may take; a worker that is gone for longer loses the request to another."""
+
+BATCH = 200
+"""Requests leased at a time."""
+
+STEPS = 12
+"""Decisions carried out on one request in one sweep; more means that something does not settle."""
+
+PROVIDERS_AT_ONCE = 8
+"""Providers worked in parallel; each one's requests go one after another."""
+
+
+@dataclass(kw_only=True)
+class Report:
+    """What a sweep did. `failures`: request (or "") and what failed, in words without any identifier."""
+
+    at: datetime
+    done: list[Done] = field(default_factory=list)
+    failures: list[tuple[str, str]] = field(default_factory=list)
+    looked_at: int = 0
+
+    @property
+    def failed(self) -> bool:
+        """Whether the run must end as failed."""
+        return bool(self.failures)
+
+    @property
+    def person(self) -> bool:
+        """Whether something now waits for a person."""
+        return any(each.person for each in self.done)
+
+    def add(self, other: Report) -> None:
+        """Take in a part's report."""
+        self.done += other.done
+        self.failures += other.failures
+        self.looked_at += other.looked_at
+
+
+Progress = Callable[[Done], None]
+
+
+def sweep(office: Office, *, progress: Progress | None = None, by: str = "direct") -> Report:
+    """Work on everything that is due now.
+
+    Args:
+        office: the unit's open office.
+        progress: told of each decision as it is done.
+        by: what runs the sweep ("direct", "watch", "prefect"), for the sign of life.
+
+    Returns:
+        The report; `failed` if any request could not be worked on or any provider failed.
+
+    Raises:
+        LedgerError: the ledger itself cannot be used.
+    """
+    now = office.now()
+    office.ledger.beat("sweep-began", now, {"by": by})
+    report = Report(at=now)
+    follow_policy(office, now)
+    while claims := office.ledger.claim(now, owner=office.owner, until=office.now() + LEASE, limit=BATCH):
+        report.add(work(office, claims, now, progress))
+    body: dict[str, Json] = {
+        "by": by,
+        "requests": report.looked_at,
+        "acts": len(report.done),
+        "failures": len(report.failures),
+    }
+    office.ledger.beat("sweep", office.now(), body)
+    return report
+
+
+def work_on(office: Office, requests: Iterable[str], *, progress: Progress | None = None) -> Report:
+    """Work on these requests only, due or not: the first sending of a case, or a person's "now"."""
+    now = office.now()
+    claims: list[Claim] = []
+    report = Report(at=now)
+    for request in requests:
+        taken = office.ledger.claim(now, owner=office.owner, until=now + LEASE, limit=1, request=request)
+        claims.extend(taken)
+        if not taken:
+            report.failures.append((request, "another worker has it just now; the next sweep looks again"))
+    report.add(work(office, claims, now, progress))
+    return report
+
+
+def work(office: Office, claims: Sequence[Claim], now: datetime, progress: Progress | None = None) -> Report:
+    """Work on leased requests: providers in parallel, each provider's requests one after another."""
+    report = Report(at=now)
+    by_provider: dict[str, list[Claim]] = {}
+    for claim in claims:
+        by_provider.setdefault(claim.provider, []).append(claim)
+    if len(by_provider) == 1:
+        for claim in claims:
+            report.add(_one(office, claim, now, progress))
+    elif by_provider:
+        with ThreadPoolExecutor(min(PROVIDERS_AT_ONCE, len(by_provider)), "provider") as pool:
+            for part in pool.map(lambda queue: _queue(office, queue, now, progress), by_provider.values()):
+                report.add(part)
+    return report
+
+
+def _queue(office: Office, claims: Sequence[Claim], now: datetime, progress: Progress | None) -> Report:
+    report = Report(at=now)
+    for claim in claims:
+        report.add(_one(office, claim, now, progress))
+    return report
+
+
+def _one(office: Office, claim: Claim, now: datetime, progress: Progress | None) -> Report:
+    """Decide and act on one request until nothing more is due.
+
+    Only then is the lease given back. A request that does not settle keeps it until it runs out: nobody
+    hammers it, and this sweep ends.
+    """
+    report = Report(at=now, looked_at=1)
+    try:
+        # It may have waited behind others: work under a fresh lease, or not at all.
+        claim = office.ledger.renew(claim, until=office.now() + LEASE, now=office.now())
+        for _ in range(STEPS):
+            hold = office.hold(claim.request)
+            decision = decide(hold, office.policy, now)
+            if not decision.due(now):
+                office.ledger.give_back(claim)
+                break
+            done = act(office, claim, hold, decision)
+            report.done.append(done)
+            if done.failed:
+                report.failures.append((claim.request, done.failed))
+            if progress:
+                progress(done)
+        else:
+            report.failures.append((claim.request, f"did not settle in {STEPS} steps; the next sweep goes on"))
+    except LeaseLost:
+        report.failures.append((claim.request, "its lease ran out; another worker has it"))
+    except LedgerError as error:
+        report.failures.append((claim.request, str(error)))
+    except Exception as error:  # one bad request must not hide the next; the type alone is safe to show
+        report.failures.append((claim.request, f"{type(error).__name__} in {_place(error)}: a fault of Holdfast"))
+    return report
+
+
+def _place(error: BaseException) -> str:
+    """Where an exception was raised, without its text: the text may quote an identifier."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_qualname}, line {trace.tb_lineno}" if trace else "an unknown place"
+
+
+def follow_policy(office: Office, now: datetime) -> int:
+    """Index every open request anew when the unit's policy has changed since the last sweep.
+
+    Returns:
+        How many requests were indexed anew.
+    """
+    digest = hashlib.sha256(repr(office.policy).encode()).hexdigest()
+    last = office.ledger.last_beat("policy")
+    if last is not None and last[1].get("digest") == digest:
+        return 0
+    count = 0
+    if last is not None:
+        for request in [row.request for row in office.ledger.rows()]:
+            office.ledger.append(request, (), office.histories.project, now=now)
+            count += 1
+    office.ledger.beat("policy", now, {"digest": digest})
+    return count

@@ -1,0 +1,168 @@
+"""Telling a person: standard error, a file dropped for other systems, mail. What failed is told as failed.
+
+An escalation's text names the request, the provider and the clock, never an identifier.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import smtplib
+import ssl
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.message import EmailMessage
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from flows.catalogue import RungChannels
+from flows.office import Office
+from timeline.decide import Decision
+from timeline.state import Hold
+
+SMTP_TIMEOUT = 15.0
+"""Seconds for one mail server; a sweep must not hang on it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """What a person is told. `level` counts from 1; `who` is the rung's role."""
+
+    request: str
+    case: str
+    provider: str
+    about: str
+    level: int
+    who: str
+    because: str
+    state: str
+    strict_on: str
+    at: datetime
+
+    @property
+    def subject(self) -> str:
+        """One line for a phone's screen."""
+        return f"[Holdfast] level {self.level}: {self.about.partition(':')[0]} {self.request} ({self.provider})"
+
+    @property
+    def text(self) -> str:
+        """The whole of it, with what to type next."""
+        ends = f"The hold ends with {self.strict_on} (strict)." if self.strict_on else "No hold is in force."
+        return (
+            f"{self.because}\n\n"
+            f"Request {self.request}, case {self.case}, provider {self.provider}, state {self.state}.\n{ends}\n\n"
+            f"See it:          holdfast show {self.request}\n"
+            f"Say you have it: holdfast record escalation-acknowledged {self.request} --about {self.about}\n"
+            "Nobody answers: the next level is told.\n"
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Told:
+    """Whom we told and whether it got through. `deliveries` has one entry per channel, for the record."""
+
+    who: str
+    delivered: bool
+    deliveries: tuple[Mapping[str, str | bool], ...]
+
+    @property
+    def why(self) -> str:
+        """Why it did not get through."""
+        return "; ".join(f"{each['channel']}: {each['reason']}" for each in self.deliveries if not each["delivered"])
+
+
+def tell(office: Office, hold: Hold, decision: Decision, *, provider: str, case: str) -> Told:
+    """Tell the rung's person over every channel the policy names for it.
+
+    Delivered means: by mail where the rung has a mail address; else over at least one channel. Never
+    raises: that telling failed is what the caller records.
+    """
+    policy = office.policy
+    rung = policy.ladder[min(decision.level, len(policy.ladder)) - 1]
+    channels = next(each for each in office.catalogue.rung_channels if each.level == rung.level)
+    expiry = hold.expiry
+    message = Message(
+        request=hold.request,
+        case=case,
+        provider=provider,
+        about=decision.about,
+        level=rung.level,
+        who=rung.who,
+        because=decision.because,
+        state=str(hold.state),
+        strict_on=expiry.strict_on.isoformat() if expiry else "",
+        at=office.now(),
+    )
+    deliveries = tuple(_deliver(office, channel, channels, message) for channel in channels.tell)
+    mailed = [each for each in deliveries if each["channel"] == "smtp"]
+    return Told(
+        who=rung.who,
+        delivered=any(each["delivered"] for each in (mailed or deliveries)),
+        deliveries=deliveries,
+    )
+
+
+def _deliver(office: Office, channel: str, channels: RungChannels, message: Message) -> Mapping[str, str | bool]:
+    try:
+        if channel == "stderr":
+            sys.stderr.write(f"{message.subject}\n  {message.because}\n")
+            sys.stderr.flush()
+        elif channel == "drop":
+            _drop(office.settings.drop_path, message)
+        elif channel == "smtp":
+            _mail(office.settings.environ, channels.mail_to, message)
+        else:
+            return {"channel": channel, "delivered": False, "reason": "no such channel"}
+    except (OSError, smtplib.SMTPException, ValueError) as error:
+        return {"channel": channel, "delivered": False, "reason": f"{type(error).__name__}: {_plain(error)}"}
+    return {"channel": channel, "delivered": True, "reason": ""}
+
+
+def _plain(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
+
+
+def _drop(folder: Path, message: Message) -> None:
+    """Write the message as JSON, whole or not at all: a watcher never sees half a file."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    stamp = f"{message.at:%Y%m%dT%H%M%SZ}-{message.request}-{message.level}"
+    which = hashlib.sha256(message.about.encode()).hexdigest()[:8]
+    target = folder / f"{stamp}-{which}.json"
+    record = {name: getattr(message, name) for name in message.__slots__} | {"at": message.at.isoformat()}
+    part = target.with_suffix(".part")
+    with part.open("w", encoding="utf-8") as file:
+        json.dump(record, file, ensure_ascii=False, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    part.rename(target)
+
+
+def _mail(environ: Mapping[str, str], to: str, message: Message) -> None:
+    address = environ.get("HOLDFAST_SMTP", "")
+    if not address or not to:
+        raise ValueError("no mail server (HOLDFAST_SMTP) or no address (policy.toml, ladder: mail_to)")
+    server = urlsplit(address)
+    if server.scheme not in {"smtp", "smtps", "smtp+starttls"} or not server.hostname:
+        raise ValueError("HOLDFAST_SMTP: expected smtp://HOST:PORT, smtp+starttls://… or smtps://…")
+    mail = EmailMessage()
+    mail["From"] = environ.get("HOLDFAST_MAIL_FROM") or f"holdfast@{server.hostname}"
+    mail["To"] = to
+    mail["Subject"] = message.subject
+    mail["X-Priority"] = "1" if message.level > 1 else "2"
+    mail.set_content(message.text)
+    secure = ssl.create_default_context()
+    if server.scheme == "smtps":
+        link: smtplib.SMTP = smtplib.SMTP_SSL(
+            server.hostname, server.port or 465, timeout=SMTP_TIMEOUT, context=secure
+        )
+    else:
+        link = smtplib.SMTP(server.hostname, server.port or 25, timeout=SMTP_TIMEOUT)
+    with link:
+        if server.scheme == "smtp+starttls":
+            link.starttls(context=secure)
+        if server.username:
+            link.login(unquote(server.username), environ.get("HOLDFAST_SMTP_PASSWORD", ""))
+        link.send_message(mail)

@@ -1,0 +1,81 @@
+"""How a request's row is written down in columns, and read back. The same for every store."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ledger.chain import instant, read_instant
+from ledger.interface import ItemRow, Row
+
+COLUMNS = (
+    "request",
+    "case_ref",
+    "provider",
+    "instrument",
+    "state",
+    "final",
+    "next_action",
+    "next_at",
+    "next_because",
+    "rank",
+    "strict_on",
+    "gap_days_p90",
+    "level",
+)
+ITEM_COLUMNS = ("position", "item", "type", "outcome", "blind")
+
+Stored = tuple[str | int | None, ...]
+
+
+def columns_of(row: Row) -> Stored:
+    """The values of `COLUMNS`."""
+    return (
+        row.request,
+        row.case,
+        row.provider,
+        row.instrument,
+        row.state,
+        int(row.final),
+        row.next_action,
+        None if row.next_at is None else instant(row.next_at),
+        row.next_because,
+        row.rank,
+        row.strict_on,
+        row.gap_days_p90,
+        row.level,
+    )
+
+
+def items_of(row: Row) -> tuple[Stored, ...]:
+    """The values of `ITEM_COLUMNS`, one for each item in its order.
+
+    Raises:
+        ValueError: two items have the same id.
+    """
+    if len({item.item for item in row.items}) != len(row.items):
+        raise ValueError(f"{row.request}: two items of a request have the same id")
+    return tuple((place, item.item, item.type, item.outcome, item.blind) for place, item in enumerate(row.items))
+
+
+def row_of(columns: Sequence[Any], items: Sequence[Sequence[Any]] = ()) -> Row:
+    """The row of values of `COLUMNS` and `ITEM_COLUMNS`."""
+    request, case, provider, instrument, state, final, action, at, because, rank, strict_on, gap, level = columns
+    return Row(
+        request=request,
+        case=case,
+        provider=provider,
+        instrument=instrument,
+        state=state,
+        final=bool(final),
+        next_action=action,
+        next_at=None if at is None else read_instant(at),
+        next_because=because,
+        rank=rank,
+        strict_on=strict_on,
+        gap_days_p90=gap,
+        level=level,
+        items=tuple(
+            ItemRow(item=item, type=kind, outcome=outcome, blind=blind) for _, item, kind, outcome, blind in items
+        ),
+    )

@@ -1,0 +1,164 @@
+"""Does everything fit? The chain from the first event on, then every row recomputed from its history.
+
+Works on streams in order, and holds one request's history at a time. The records may be damaged in any way:
+whatever cannot be read is a finding, never an exception.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from heapq import merge
+from itertools import groupby
+from operator import itemgetter
+
+from ledger.chain import Record, link
+from ledger.index import COLUMNS, ITEM_COLUMNS, Stored, columns_of, items_of
+from ledger.interface import Event, Finding, Project
+
+_SEAL = re.compile(r'"(seal-[0-9a-f]{64})"')
+
+
+def check_chain(records: Iterable[Record], *, first: str, highest: int) -> Iterator[Finding]:
+    """What does not fit in the chain, in order.
+
+    Args:
+        records: all of them, by `seq`.
+        first: link 0 of this ledger.
+        highest: the highest `seq` the store ever gave.
+    """
+    expected, previous = 1, first
+    for record in records:
+        if record.seq < expected:
+            what = "was put in: the first event has the number 1"
+            yield Finding(seq=record.seq, request=record.request, what=f"event {record.seq} {what}")
+            continue
+        if record.seq > expected:
+            yield _missing(expected, record.seq - 1)
+        elif not _follows(record, previous):
+            what = "is not what was recorded there: it was changed, put in or moved, or its link was"
+            if record.seq == 1:
+                what += "; or the ledger's own id, date or sandbox mark was"
+            yield Finding(seq=record.seq, request=record.request, what=f"event {record.seq} ({record.kind}) {what}")
+        expected, previous = record.seq + 1, record.link
+    if highest >= expected:
+        yield _missing(expected, highest)
+
+
+def check_index(
+    records: Iterable[Record],
+    rows: Iterable[Stored],
+    items: Iterable[tuple[str, Stored]],
+    project: Project,
+    is_sealed: Callable[[str], bool],
+) -> Iterator[Finding]:
+    """What the index says otherwise than the histories, request by request.
+
+    Args:
+        records: all of them, by request (in code-point order), then `seq`.
+        rows: the values of `COLUMNS`, by request.
+        items: requests with the values of `ITEM_COLUMNS`, by request, then position.
+        project: the fold that computes a row from a history.
+        is_sealed: whether the vault has the sealed record of a token.
+    """
+    streams = (
+        ((record.request, 0, record) for record in records),
+        ((str(row[0]), 1, row) for row in rows),
+        ((request, 2, item) for request, item in items),
+    )
+    for request, parts in groupby(merge(*streams, key=itemgetter(0)), key=itemgetter(0)):
+        history: list[Record] = []
+        row: Stored | None = None
+        stored_items: list[Stored] = []
+        for _, stream, part in parts:
+            if stream == 0:
+                history.append(part)  # type: ignore[arg-type]
+            elif stream == 1:
+                row = part  # type: ignore[assignment]
+            else:
+                stored_items.append(part)  # type: ignore[arg-type]
+        if not history:
+            yield Finding(seq=None, request=request, what="the index has this request, but no event has it")
+            continue
+        yield from _check_history(request, history, is_sealed)
+        yield from _check_row(request, history, row, stored_items, project)
+
+
+def _check_history(request: str, history: list[Record], is_sealed: Callable[[str], bool]) -> Iterator[Finding]:
+    intents: set[tuple[object, object]] = set()
+    for record in history:
+        for token in _SEAL.findall(record.body):
+            if not is_sealed(token):
+                yield Finding(
+                    seq=record.seq, request=request, what=f"event {record.seq} names {token}, which is missing"
+                )
+        if record.kind != "intent":
+            continue
+        try:
+            body = record.event().body
+        except ValueError:
+            continue  # told by _check_row
+        intent = (repr(body.get("action")), repr(body.get("sequence")))
+        if intent in intents:
+            what = f"event {record.seq} is a second intent for {intent[0]}, number {intent[1]}"
+            yield Finding(seq=record.seq, request=request, what=what)
+        intents.add(intent)
+
+
+def _check_row(
+    request: str, history: list[Record], row: Stored | None, items: list[Stored], project: Project
+) -> Iterator[Finding]:
+    events: list[Event] = []
+    for record in history:
+        try:
+            events.append(record.event())
+        except ValueError:
+            yield Finding(seq=record.seq, request=request, what=f"event {record.seq} cannot be read")
+            return
+    try:
+        told = project(events)
+        wanted, wanted_items = columns_of(told), items_of(told)
+    except Exception as error:  # a damaged history may break the fold anywhere
+        last = history[-1].seq
+        what = f"no state can be computed from its events: {type(error).__name__}: {error}"
+        yield Finding(seq=last, request=request, what=what)
+        return
+    if row is None:
+        yield Finding(
+            seq=history[0].seq, request=request, what="its events are there, but the index has no row for it"
+        )
+        return
+    for name, has, should in zip(COLUMNS, row, wanted, strict=True):
+        if has != should:
+            what = f"the index says {name} {has!r}, its events say {should!r}"
+            yield Finding(seq=None, request=request, what=what)
+    yield from _check_items(request, items, wanted_items)
+
+
+def _check_items(request: str, items: list[Stored], wanted: tuple[Stored, ...]) -> Iterator[Finding]:
+    has_at, wanted_at = {item[0]: item for item in items}, {item[0]: item for item in wanted}
+    for place in sorted(has_at.keys() | wanted_at.keys(), key=repr):
+        has, should = has_at.get(place), wanted_at.get(place)
+        if has == should:
+            continue
+        if has and should:
+            pairs = zip(ITEM_COLUMNS, has, should, strict=True)
+            what = "; ".join(f"the index says {name} {a!r}, its events say {b!r}" for name, a, b in pairs if a != b)
+            what = f"item {should[1]}: {what}"
+        elif should:
+            what = f"item {should[1]} is missing in the index"
+        else:
+            what = f"the index has an item {has and has[1]}, its events do not"
+        yield Finding(seq=None, request=request, what=what)
+
+
+def _follows(record: Record, previous: str) -> bool:
+    try:
+        return record.link == link(previous, record.content())
+    except (TypeError, ValueError):
+        return False
+
+
+def _missing(first: int, last: int) -> Finding:
+    what = f"event {first} is missing" if first == last else f"events {first} to {last} are missing"
+    return Finding(seq=first, request="", what=what)
