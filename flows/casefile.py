@@ -297,20 +297,21 @@ class _Reader:
 
     def _identifiers(self, table: Fields) -> tuple[Identifier, ...]:
         before = self.problems.errors
-        named = self.problems
         places = table.entries("identifiers")
-        identifiers = merge(filter(None, (self._identifier(table.document, place) for place in places)), named)
+        read = (self._identifier(table.document, place) for place in places)
+        identifiers = merge(filter(None, read), self.problems)
         if table.has("identifiers_file"):
-            more, named = self._file(table)
-            identifiers = merge((*identifiers, *more), named) if identifiers else more
-        if not identifiers and self.problems.errors == before and not named.errors:
+            more, problems = self._file(table)
+            identifiers = merge((*identifiers, *more), problems) if identifiers else more
+            before -= problems.errors  # told of already, like those counted since
+        if not identifiers and self.problems.errors == before:
             table.wrong((), "names no identifier", "give identifiers, or an identifiers_file with at least one row")
         return identifiers
 
     def _identifier(self, document: Document, place: Place) -> Identifier | None:
         table = Fields(document, place, ENTRY, self.problems)
-        if not table.is_table:
-            return None
+        if not table.is_table or (table.values and not any(key in ENTRY for key in table.values)):
+            return None  # told of already
         spot = Spot(where=table.where(), key=table.where)
         return read_identifier(Written(*map(table.values.get, ENTRY)), spot, now=self.now, problems=self.problems)
 

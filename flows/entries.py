@@ -36,6 +36,7 @@ _OTHER_NAMES = {
 }  # fmt: skip
 
 _T = TypeVar("_T")
+_UTC = ZoneInfo("UTC")
 
 
 class Written(NamedTuple):
@@ -94,14 +95,15 @@ def read_identifier(written: Written, spot: Spot, *, now: datetime, problems: Pr
     kind = tried("type", lambda given: _type(given, hurried=problems.full), written.type)
     value = tried("value", _value, written.value)
     zone = tried("zone", _zone, written.zone)
-    used_from = tried("from", lambda given: _instant("from", given, zone, now), written.used_from)
-    used_to = tried("to", lambda given: _instant("to", given, zone, now), written.used_to)
+    clock = zone if zone or written.zone is None else _UTC  # a stand-in for a zone that was told of already
+    used_from = tried("from", lambda given: _instant("from", given, clock, now), written.used_from)
+    used_to = tried("to", lambda given: _instant("to", given, clock, now), written.used_to)
     if used_from and used_to and used_to < used_from:
         wrong("to", Flaw("`to` is before `from`", "check both"))
     if not kind or not value:
         return None
     if written.used_from is not None and used_from is None:
-        used_from = now  # a stand-in for one that was told of already, so that the value is judged all the same
+        used_from = now  # a stand-in again, so that the value is judged all the same
     identifier = Identifier(
         type=kind,
         value=value,

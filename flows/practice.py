@@ -15,16 +15,14 @@ from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from flows.identifiers import CHECKS
 from flows.law import CATEGORIES, COUNTRY
 from flows.reading import SOURCE_KEYS, ConfigurationErrors, Table, shown
 from timeline.rules import Period, ProviderHold, ProviderTerms, Retention, Source, Unit
 
 CHANNEL_KINDS = ("api", "portal", "web-form", "email", "fax", "post", "it-system")
 EXTENSION_MODES = ("separate-request", "unstated")
-IDENTIFIER_TYPES = (
-    *("email", "phone", "username", "user-id", "url", "ip", "imei", "device-serial", "wallet", "transaction"),
-    *("display-name", "real-name", "date-of-birth", "location", "other"),
-)
+IDENTIFIER_TYPES = tuple(CHECKS)
 IDENTIFIER_NEEDS = ("from", "to", "zone")
 
 PROVIDER_KEYS: Mapping[str, tuple[str, ...]] = {

@@ -144,6 +144,14 @@ class Section:
             return default
         return value
 
+    def whole(self, key: str, default: int | None, *, of: str, least: int = 1) -> int | None:
+        """A whole number of at least `least`."""
+        value = self.values.get(key, default)
+        if key in self.values and (isinstance(value, bool) or not isinstance(value, int) or value < least):
+            self.wrong(key, f"expected a whole number of {of} from {least}, found {shown(value)}")
+            return default
+        return value if isinstance(value, int) else None
+
     def texts(self, key: str) -> dict[str, str]:
         """A table of texts; empty where the file has none."""
         child = self.child(key)
