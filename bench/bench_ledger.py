@@ -102,10 +102,12 @@ def _measure(path: Path, size: int, calls: int) -> dict[str, Any]:
 
 def _fill(path: Path, ledger: SqliteLedger, size: int) -> None:
     """Write `size` requests past the public interface, as it would have written them."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection, transaction(connection):
-        connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _events(ledger, size))
-        rows = (columns_of(_row(number)) for number in range(size))
-        connection.executemany(f"INSERT INTO requests VALUES ({', '.join('?' * len(COLUMNS))})", rows)  # noqa: S608
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        with transaction(connection):
+            connection.executemany("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _events(ledger, size))
+            rows = (columns_of(_row(number)) for number in range(size))
+            connection.executemany(f"INSERT INTO requests VALUES ({', '.join('?' * len(COLUMNS))})", rows)  # noqa: S608
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 def _events(ledger: SqliteLedger, size: int) -> Iterator[tuple[Any, ...]]:

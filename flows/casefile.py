@@ -72,7 +72,7 @@ REQUEST = {
     "user_location": "the country of the user, as two capital letters",
     "notice_accepted_by": "the name of the person who accepted that the provider may tell its user",
     "unverified_accepted_by": "the name of the person who accepted to rely on figures that nobody has verified",
-    "note": "anything else that colleagues should know; not sent",
+    "note": "anything else that colleagues should know",
 }
 
 
@@ -185,9 +185,11 @@ class _Reader:
             self._say(document.where(()), Flaw("is empty", "compare with the example in docs/case-file.md"))
             return None
         root = Fields(document, (), ROOT, self.problems)
+        if not root.is_table:
+            return None
         case = root.table("case", CASE, required=True)
         places = root.entries("request")
-        if not places and (not root.has("request") or root.values["request"] == []) and root.is_table:
+        if not places and (not root.has("request") or root.values["request"] == []):
             root.wrong("request", "is missing", f"give {ROOT['request']}")
         drafts = [self._request(Fields(document, place, REQUEST, self.problems)) for place in places]
         requests = tuple(draft for draft in drafts if draft)
@@ -240,11 +242,12 @@ class _Reader:
         )
         happened = [key for key in ("sent_on", "received_on") if table.has(key)]
         if not any(map(table.has, days)):
-            table.wrong(
-                (), "says nothing of when", "give send_on for a plan, or sent_on or received_on for what happened"
-            )
+            fix = "give send_on for a plan, or sent_on or received_on for what happened"
+            table.wrong((), "does not say when", fix)
         if happened and table.has("send_on"):
-            table.wrong("send_on", f"a plan beside {' and '.join(happened)}", "remove send_on: the request was sent")
+            table.wrong(
+                "send_on", f"is a plan beside {' and '.join(happened)}", "remove send_on: the request was sent"
+            )
         if mla.sent_on and mla.received_on and mla.received_on < mla.sent_on:
             table.wrong("received_on", "is before sent_on", "check both days")
         # A day is past or to come only if it is so everywhere: local days run from UTC-12 to UTC+14.
@@ -254,9 +257,8 @@ class _Reader:
             if day and day > latest:
                 table.wrong(key, "lies in the future", "use send_on for a day that is planned")
         if mla.send_on and mla.send_on < earliest:
-            table.wrong(
-                "send_on", "is past", "if the request was sent, write sent_on; else plan a new day", "warning"
-            )
+            fix = "if the request was sent, write sent_on instead; if not, plan a new day"
+            table.wrong("send_on", "is past", fix, "warning")
         if happened and not table.has("reference"):
             fix = "give the reference: providers ask for proof of the request"
             table.wrong((), f"{happened[-1]} without a reference", fix, "warning")
@@ -321,7 +323,7 @@ class _Reader:
         nothing: tuple[tuple[Identifier, ...], Problems] = ((), self.problems)
         if not name:
             return nothing
-        if not Path(name).is_absolute() and os.path.normpath(name).startswith(".."):
+        if Path(os.path.normpath(name)).parts[:1] == ("..",):
             fix = "put it beside the case file, or give its whole path from the root"
             table.wrong("identifiers_file", "leads out of the folder of the case file", fix)
             return nothing

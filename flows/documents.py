@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import os
 import re
 import stat
 import tomllib
@@ -32,6 +33,7 @@ DEEPEST = 50
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_COMPARE = "compare with the example in docs/case-file.md"
 _SAVE = 'save it as UTF-8 (in a text editor: "Save as", encoding UTF-8)'
 
 
@@ -104,22 +106,29 @@ def open_input(path: Path, limit: int) -> BinaryIO:
     """
     try:
         status = path.stat()
-        if stat.S_ISDIR(status.st_mode):
-            raise Unfit("is a folder", "give a file")
-        if not stat.S_ISREG(status.st_mode):
-            raise Unfit("is not a plain file", "give a file on a disk")
-        if status.st_size > limit:
-            raise Unfit(
-                f"is larger than {limit // 1_000_000} MB and was not read",
-                "split it, or check that it is the right file",
-            )
-        return path.open("rb")
+        unfit = _unfit_status(status, limit)
+        if unfit is None:
+            return path.open("rb")
     except FileNotFoundError:
-        raise Unfit("there is no such file", "check its name and its folder") from None
+        unfit = Unfit("there is no such file", "check its name and its folder")
     except PermissionError:
-        raise Unfit("may not be read by this user", "ask for the right to read it") from None
+        unfit = Unfit("may not be read by this user", "ask for the right to read it")
     except (OSError, ValueError) as error:  # a name with a NUL or too long, a broken disk, a loop of links
-        raise _unreadable(error) from None
+        unfit = _unreadable(error)
+    raise unfit
+
+
+def _unfit_status(status: os.stat_result, limit: int) -> Unfit | None:
+    if stat.S_ISDIR(status.st_mode):
+        return Unfit("is a folder", "give a file")
+    if not stat.S_ISREG(status.st_mode):
+        return Unfit("is not a plain file", "give a file on a disk")
+    if status.st_size > limit:
+        megabytes = limit // 1_000_000
+        return Unfit(
+            f"is larger than {megabytes} MB and was not read", "split it, or check that it is the right file"
+        )
+    return None
 
 
 def _unreadable(error: Exception) -> Unfit:
@@ -163,7 +172,7 @@ def read_document(path: Path, problems: Problems) -> Document | None:
         document = None if problems.errors else read(text)
     except RecursionError:
         document = None
-        text.wrong(0, 0, "is nested too deeply", "a case file has at most four levels: see docs/case-file.md")
+        text.wrong(0, 0, "is nested too deeply", _COMPARE)
     return None if problems.errors else document
 
 
@@ -296,7 +305,7 @@ class _YamlTree:
             self._open.append((value, place))
             self._keys.append(None)
             if len(self._open) > DEEPEST:
-                raise Unfit("is nested too deeply", "a case file has at most four levels: see docs/case-file.md")
+                raise Unfit("is nested too deeply", _COMPARE)
 
     def _scalar(self, event: Any) -> object:
         if not event.implicit[0]:  # in quotes

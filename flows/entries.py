@@ -84,20 +84,21 @@ def read_identifier(written: Written, spot: Spot, *, now: datetime, problems: Pr
 
     def tried(key: str, read: Callable[[object], _T], given: object) -> _T | None:
         try:
-            return None if given is None else read(given)
+            return read(given)
         except Unfit as unfit:
             wrong(key, Flaw(unfit.problem, unfit.fix))
             return None
 
-    for key, given in (("type", written.type), ("value", written.value)):
-        if given is None:
-            wrong(key, Flaw(f"`{key}` is missing", f"give {KEYS[key]}"))
-    kind = tried("type", lambda given: _type(given, hurried=problems.full), written.type)
+    kind = tried("type", _type if not problems.full else _known_type, written.type)
     value = tried("value", _value, written.value)
-    zone = tried("zone", _zone, written.zone)
+    zone = used_from = used_to = None
+    if written.zone is not None:
+        zone = tried("zone", _zone, written.zone)
     clock = zone if zone or written.zone is None else _UTC  # a stand-in for a zone that was told of already
-    used_from = tried("from", lambda given: _instant("from", given, clock, now), written.used_from)
-    used_to = tried("to", lambda given: _instant("to", given, clock, now), written.used_to)
+    if written.used_from is not None:
+        used_from = tried("from", lambda given: _instant("from", given, clock, now), written.used_from)
+    if written.used_to is not None:
+        used_to = tried("to", lambda given: _instant("to", given, clock, now), written.used_to)
     if used_from and used_to and used_to < used_from:
         wrong("to", Flaw("`to` is before `from`", "check both"))
     if not kind or not value:
@@ -138,21 +139,33 @@ def merge(identifiers: Iterable[Identifier], problems: Problems) -> tuple[Identi
     return tuple(kept.values())
 
 
-def _type(given: object, *, hurried: bool) -> str:
-    if not isinstance(given, str):
-        raise Unfit(f"`type` is {kind_of(given)}", f"write {KEYS['type']}")
-    kind = given.strip(" ").lower().replace("-", "_")
+def _known_type(given: object) -> str:
+    kind = _text("type", given).lower().replace("-", "_")
     if kind not in CHECKS:
-        raise Unfit("there is no such type of identifier", "" if hurried else meant(given))
+        raise Unfit("there is no such type of identifier", "")
     return kind
 
 
-def _value(given: object) -> str:
+def _type(given: object) -> str:
+    try:
+        return _known_type(given)
+    except Unfit as unfit:
+        raise Unfit(unfit.problem, unfit.fix or meant(str(given))) from None
+
+
+def _text(key: str, given: object) -> str:
+    if given is None:
+        raise Unfit(f"`{key}` is missing", f"give {KEYS[key]}")
     if not isinstance(given, str):
-        raise Unfit(f"`value` is {kind_of(given)}, not text", "put it in quotes")
-    value = given.strip(" ")
-    if not value:
-        raise Unfit("`value` is empty", f"give {KEYS['value']}, or remove the entry")
+        raise Unfit(f"`{key}` is {kind_of(given)}, not text", f"give {KEYS[key]}; text stands in quotes")
+    text = given.strip(" ")
+    if not text:
+        raise Unfit(f"`{key}` is empty", f"give {KEYS[key]}")
+    return text
+
+
+def _value(given: object) -> str:
+    value = _text("value", given)
     if len(value) > LONGEST:
         raise Unfit(f"`value` is longer than {LONGEST} characters", "give one identifier in each entry")
     strange = unprintable(value)
@@ -162,9 +175,7 @@ def _value(given: object) -> str:
 
 
 def _zone(given: object) -> ZoneInfo:
-    if not isinstance(given, str):
-        raise Unfit(f"`zone` is {kind_of(given)}, not text", f"write {KEYS['zone']}")
-    return zone_named(given.strip(" "))
+    return zone_named(_text("zone", given))
 
 
 def _instant(key: str, given: object, zone: ZoneInfo | None, now: datetime) -> datetime:

@@ -121,9 +121,8 @@ class Fields:
     def country(self, key: str, *, required: bool = False) -> str:
         """A country as two capital letters (ISO 3166-1 alpha-2); "" where it may be left out and is."""
         if self.values.get(key) is False:
-            self.wrong(
-                key, "expected text, found true or false", 'put it in quotes: YAML reads NO without them as "no"'
-            )
+            fix = 'put it in quotes: YAML reads a bare NO as "no"'
+            self.wrong(key, "expected text, found true or false", fix)
             return ""
         code = self.text(key, required=required)
         if code in _NOT_ISO:

@@ -39,12 +39,12 @@ def freeze_terms(
     at: datetime,
 ) -> bytes:
     """The terms of a request as canonical JSON: everything its dates are computed from."""
-    entry, mla = catalogue.providers[provider], catalogue.profiles[profile]
-    state = entry.terms.state
+    mla, state = catalogue.profiles[profile], catalogue.providers[provider].terms.state
+    practice = {key: value for key, value in catalogue.raw_provider(provider).items() if key != "adapter"}
     years = range(at.year, at.year + 4)
     record = {
         "instrument": {"id": instrument, "table": catalogue.raw_instrument(instrument)},
-        "provider": {"id": provider, "table": entry.raw},
+        "provider": {"id": provider, "table": practice},
         "country": country,
         "profile": {
             "id": mla.id,

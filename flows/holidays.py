@@ -23,6 +23,6 @@ def _holidays(state: str, years: tuple[int, ...]) -> tuple[tuple[date, str], ...
         return ()
     try:
         found = holidays.country_holidays(state, years=list(years), language="en_US")
-    except Exception:  # noqa: BLE001 - some States have no English names
+    except Exception:
         found = holidays.country_holidays(state, years=list(years))
     return tuple(sorted(found.items()))

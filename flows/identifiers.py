@@ -68,15 +68,17 @@ _PHONE = re.compile(r"\+[1-9][0-9]{6,14}")  # E.164: at most 15 digits with the 
 _DIGITS = re.compile(r"[0-9]+")
 _POWER = re.compile(r"[0-9]([.,][0-9]+)?[eE]\+[0-9]{1,3}")
 _ON_CHAIN = re.compile(r"([a-z0-9-]{2,32}:)?[a-zA-Z0-9._-]{10,128}")
+_SHORTEST_IPV4 = re.compile(r"[0-9.]+(:[1-9][0-9]*)?")
 _PHONE_MARKS = str.maketrans("", "", " -./()")
 _IMEI_MARKS = str.maketrans("", "", " /-")
-_UNROUTED = tuple(
-    ipaddress.ip_network(network)
-    for network in (
-        *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
-        *("192.168.0.0/16", "224.0.0.0/3", "::/127", "fc00::/7", "fe80::/10", "ff00::/8"),
-    )
-)
+_UNROUTED = {
+    4: [
+        *map(ipaddress.IPv4Network, ("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16")),
+        *map(ipaddress.IPv4Network, ("172.16.0.0/12", "192.168.0.0/16", "224.0.0.0/3")),
+    ],
+    6: [*map(ipaddress.IPv6Network, ("::/127", "fc00::/7", "fe80::/10", "ff00::/8"))],
+}
+"""Addresses that no packet on the Internet carries (RFC 6890). Those kept for documentation are let through."""
 
 _POWER_OF_TEN = Flaw(
     "was turned into a power of ten by a spreadsheet, and its digits are lost",
@@ -107,7 +109,7 @@ def _lookalike(value: str) -> Iterator[Flaw]:
 
 
 def _spaced(value: str) -> bool:
-    return any(letter.isspace() for letter in value)
+    return value.split() != [value]
 
 
 def _email(identifier: Identifier) -> Iterator[Flaw]:
@@ -196,16 +198,17 @@ def _code(identifier: Identifier) -> Iterator[Flaw]:
 def _url(identifier: Identifier) -> Iterator[Flaw]:
     value = identifier.value
     parts = _split(value)
+    host = (parts.hostname or "") if parts else ""
     if _spaced(value) or "\\" in value:
         yield Flaw("has a space or a backslash", _ADDRESS_BAR)
-    elif parts is None or (parts.scheme in {"http", "https"} and not _HOST.fullmatch(parts.hostname or "")):
+    elif parts is None or (parts.scheme in {"http", "https"} and not _HOST.fullmatch(host)):
         yield Flaw("has no host, or one that cannot be read", _ADDRESS_BAR)
     elif parts.scheme not in {"http", "https"}:
         yield Flaw("does not begin with https:// or http://", _ADDRESS_BAR)
     elif "@" in parts.netloc:
         yield Flaw("has an @ before its host, which hides where it leads", "copy the address that the browser shows")
     else:
-        yield from _lookalike(parts.hostname or "")
+        yield from _lookalike(host)
 
 
 def _split(value: str) -> SplitResult | None:
@@ -225,7 +228,7 @@ def _ip(identifier: Identifier) -> Iterator[Flaw]:
     elif address is None:
         fix = "write it as 192.0.2.7 or 2001:db8::7, with a port as 192.0.2.7:51820 or [2001:db8::7]:51820"
         yield Flaw("is not an IP address", fix)
-    elif getattr(address, "scope_id", None) or any(address in network for network in _UNROUTED):
+    elif getattr(address, "scope_id", None) or any(address in network for network in _UNROUTED[address.version]):
         yield Flaw("is used inside networks only and names nobody outside", "write the public address")
     else:
         if identifier.used_from is None:
@@ -334,9 +337,10 @@ def _spell_email(value: str) -> str:
 
 def _spell_url(value: str) -> str:
     parts = _split(value)
-    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
+    host = parts.hostname if parts else None
+    if parts is None or parts.scheme not in {"http", "https"} or not host:
         return value
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    host = f"[{host}]" if ":" in host else host
     port = "" if parts.port in {None, 80, 443} else f":{parts.port}"
     query = f"?{parts.query}" if parts.query else ""
     fragment = f"#{parts.fragment}" if parts.fragment else ""
@@ -345,6 +349,8 @@ def _spell_url(value: str) -> str:
 
 
 def _spell_ip(value: str) -> str:
+    if _SHORTEST_IPV4.fullmatch(value):
+        return value
     address, port = _address(value)
     if address is None:
         return value

@@ -48,7 +48,8 @@ class _Reader:
     def __init__(self, path: Path, now: datetime, problems: Problems) -> None:
         self.file, self.now, self.problems = label(path), now, problems
         self.separator = ","
-        self.columns: tuple[str, ...] = ()
+        self.columns: list[str] = []
+        self.order: list[int] = []  # where in a row each key of an entry stands; -1: nowhere
 
     def wrong(self, line: int, problem: str, fix: str) -> None:
         where = f"{self.file}: line {line}" if line else self.file
@@ -56,16 +57,17 @@ class _Reader:
 
     def identifiers(self, stream: BinaryIO) -> Iterator[Identifier]:
         for number, text in self._lines(stream):
+            if not text.strip(f" {self.separator}"):
+                continue
             if not self.columns:
                 self._header(number, text)
                 if not self.columns:
                     return  # without a header no line can be judged
                 continue
             cells = self._cells(number, text)
-            if cells and any(cells):
-                identifier = self._identifier(number, cells)
-                if identifier:
-                    yield identifier
+            identifier = self._identifier(number, cells) if cells else None
+            if identifier:
+                yield identifier
         if not self.columns and not self.problems.errors:
             self.wrong(0, "is empty", _HEADER)
 
@@ -76,6 +78,8 @@ class _Reader:
             number += 1
             if number == 1:
                 unfit = encoding_problem(raw)
+                if not unfit and b"\r" in raw.rstrip(b"\r\n"):
+                    unfit = Unfit("has lines that end with a carriage return alone", _SAVE)
                 if unfit:
                     self.wrong(0, unfit.problem, _SAVE)
                     return
@@ -83,9 +87,7 @@ class _Reader:
             if len(raw) > LONGEST_LINE and not raw.endswith(b"\n"):
                 while (rest := stream.readline(LONGEST_LINE)) and not rest.endswith(b"\n"):
                     pass
-                self.wrong(
-                    number, "is longer than any row can be", "write one identifier a line, and close each quote"
-                )
+                self.wrong(number, "is longer than any row can be", "write one identifier a line")
                 continue
             try:
                 yield number, raw.decode().rstrip("\r\n")
@@ -94,26 +96,27 @@ class _Reader:
                 self.wrong(number, f"{place} is not UTF-8", _SAVE)
 
     def _header(self, number: int, text: str) -> None:
-        if "\r" in text:
-            self.wrong(
-                0, "its lines end with a carriage return alone", 'save it as "CSV UTF-8", not as CSV for Macintosh'
-            )
-            return
         self.separator = next((mark for mark in ";\t" if mark in text and "," not in text), ",")
         names = [name.strip().lower() for name in self._cells(number, text) or ()]
+        while names and not names[-1]:
+            names.pop()
+        if not {"type", "value"} & set(names):
+            self.wrong(number, "the first line is no header", _HEADER)
+            return
         before = self.problems.errors
-        for place, name in enumerate(names, start=1):
+        for place, name in enumerate(names):
             if name not in KEYS:
                 close = difflib.get_close_matches(name, KEYS, n=1, cutoff=0.7)
                 fix = f'did you mean "{close[0]}"?' if close else f"the columns are {', '.join(KEYS)}"
-                self.wrong(number, f"unknown name of column {place}", fix)
-            elif names.index(name) < place - 1:
-                self.wrong(number, f"the column {name} is there twice", "remove one")
-        missing = [name for name in ("type", "value") if name not in names]
-        if missing:
-            self.wrong(number, f"the header names no column {' and no column '.join(missing)}", _HEADER)
+                self.wrong(number, f"the name of column {place + 1} is not known", fix)
+            elif name in names[:place]:
+                self.wrong(number, f"the column {name} is there twice", "remove one of them")
+        for name in ("type", "value"):
+            if name not in names:
+                self.wrong(number, f"there is no column {name}", _HEADER)
         if self.problems.errors == before:
-            self.columns = tuple(names)
+            self.columns = names
+            self.order = [names.index(key) if key in names else -1 for key in KEYS]
 
     def _cells(self, number: int, text: str) -> list[str] | None:
         if '"' not in text:
@@ -126,15 +129,20 @@ class _Reader:
             return None
 
     def _identifier(self, number: int, cells: list[str]) -> Identifier | None:
+        while len(cells) > len(self.columns) and not cells[-1].strip():
+            cells.pop()
         if len(cells) > len(self.columns):
             count, known = len(cells), len(self.columns)
             fix = "put a value that contains the separator in double quotes"
             self.wrong(number, f"has {count} cells, the header has {known}", fix)
             return None
-        given = {name: cell.strip(" ") or None for name, cell in zip(self.columns, cells, strict=False)}
+        given: list[str | None] = [cell.strip(" ") or None for cell in cells]
+        given += [None] * (
+            len(self.columns) + 1 - len(given)
+        )  # what a row leaves out, and a column that is not there
         where = f"{self.file}: line {number}"
         return read_identifier(
-            Written(*map(given.get, KEYS)),
+            Written(*map(given.__getitem__, self.order)),
             Spot(where=where, key=lambda _: where),
             now=self.now,
             problems=self.problems,

@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from providers.registry import capabilities_of
-
 from flows.casefile import Case, RequestDraft, read_case
 from flows.catalogue import Catalogue
 from flows.history import freeze_terms, read_terms
@@ -19,7 +17,7 @@ from flows.preflight import Finding, known, preflight
 from flows.problems import Problem
 from ledger.ids import new_request_id
 from ledger.interface import Duplicate, NewEvent
-from providers.errors import ConfigurationError
+from providers.registry import capabilities_of
 from timeline.events import Event, check
 from timeline.state import Hold, fold
 from timeline.terms import Abilities, Terms
@@ -71,11 +69,14 @@ def read(
 def draft(case: Case, request: RequestDraft, catalogue: Catalogue, *, at: datetime, sandbox: bool) -> Draft:
     """One request with its terms and findings, as if registered at `at`."""
     entry = catalogue.providers[request.provider]
-    try:
-        can = capabilities_of(entry.adapter, where=f"config/providers/{request.provider}.toml")
-        abilities = Abilities(poll=can.status, extend=can.extend, release=can.release, find=can.can_find)
-    except ConfigurationError:
-        abilities = Abilities(poll=False, extend=False, release=False, find=False)
+    can = capabilities_of(entry.adapter, where=f"config/providers/{request.provider}.toml")
+    machine = not can.person
+    abilities = Abilities(
+        poll=machine and can.status,
+        extend=machine and can.extend,
+        release=machine and can.release,
+        find=machine and can.can_find,
+    )
     profile = catalogue.profile(case.mla.profile if case.mla else "")
     frozen = freeze_terms(
         catalogue,

@@ -97,11 +97,11 @@ class _Walk:
                 self._pair(table)
         return self.lines
 
-    @staticmethod
-    def _header(key: Place, entries: dict[Place, int], *, is_entry: bool) -> Place:
+    def _header(self, key: Place, entries: dict[Place, int], *, is_entry: bool) -> Place:
         place: Place = ()
         for part in key[:-1]:
             place = (*place, part)
+            self.lines.setdefault(place, self.line)  # a table that has no line of its own
             if place in entries:
                 place = (*place, entries[place] - 1)
         place = (*place, key[-1])
@@ -127,7 +127,10 @@ class _Walk:
 
     def _pair(self, table: Place) -> None:
         line = self.line
-        place = (*table, *self._key())
+        key = self._key()
+        place = (*table, *key)
+        for length in range(1, len(key)):  # a.b = 1 makes the table a
+            self.lines.setdefault((*table, *key[:length]), line)
         self._note(place, line)
         self._step()  # the separator
         self.value(place)

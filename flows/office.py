@@ -13,10 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from typing import Any
 
-from providers.registry import make_adapter
-
 from flows import catalogue as catalogues
-from flows.catalogue import Catalogue
+from flows.catalogue import Catalogue, ConfigurationErrors
 from flows.history import Histories
 from flows.settings import Settings, SettingsError
 from ledger.interface import Claim, Event, Json, Ledger, LedgerUnusable, NewEvent
@@ -24,6 +22,7 @@ from ledger.sqlite import SqliteLedger
 from ledger.vault import MasterKey, Vault
 from providers.errors import ConfigurationError
 from providers.interface import Action, Adapter, Item, Officer, Order
+from providers.registry import check_adapter_table, make_adapter
 from timeline.events import check
 from timeline.rules import Policy
 from timeline.state import Hold
@@ -73,6 +72,7 @@ class Office:
                     sandbox=self.ledger.sandbox,
                     zone=entry.terms.zone,
                     environ=self.settings.environ,
+                    clock=self.now,
                 )
             return self.adapters[provider]
 
@@ -160,20 +160,40 @@ def key_of(request: str, action: str, sequence: int) -> str:
     return hashlib.sha256(f"{request}/{action}/{sequence}".encode()).hexdigest()[:32]
 
 
-def open_office(settings: Settings, *, create: bool = False, sandbox: bool = False) -> Office:
+def open_catalogue(settings: Settings) -> Catalogue:
+    """The catalogue, with every provider's adapter table checked too; no secret is looked up.
+
+    Raises:
+        ConfigurationErrors: lists every error of every file.
+    """
+    catalogue = catalogues.load(settings.config)
+    errors = [
+        problem
+        for provider, entry in catalogue.providers.items()
+        for problem in check_adapter_table(entry.adapter, f"config/providers/{provider}.toml")
+    ]
+    if errors:
+        raise ConfigurationErrors(errors)
+    return catalogue
+
+
+def open_office(
+    settings: Settings, *, create: bool = False, sandbox: bool = False, catalogue: Catalogue | None = None
+) -> Office:
     """Open the ledger, its key and the catalogue; all of it is checked before anything is done.
 
     Args:
         settings: the environment.
         create: make the home, the key and the ledger where they are missing.
         sandbox: make it a sandbox ledger (simulated clock and loopback allowed); an existing one keeps its kind.
+        catalogue: from `open_catalogue`, where it was read already.
 
     Raises:
         ConfigurationErrors: the catalogue; lists every error.
         LedgerError: the ledger or its key; says what to do.
         SettingsError: a simulated clock with an operational ledger.
     """
-    catalogue = catalogues.load(settings.config)
+    catalogue = catalogue or open_catalogue(settings)
     path = settings.ledger_path
     if not create and not path.exists():
         raise LedgerUnusable(f"{path}: there is no ledger yet; the first `holdfast preserve CASE` makes it")
@@ -204,9 +224,11 @@ def open_office(settings: Settings, *, create: bool = False, sandbox: bool = Fal
 
 
 @contextmanager
-def office(settings: Settings, *, create: bool = False, sandbox: bool = False) -> Iterator[Office]:
+def office(
+    settings: Settings, *, create: bool = False, sandbox: bool = False, catalogue: Catalogue | None = None
+) -> Iterator[Office]:
     """`open_office`, closed at the end."""
-    opened = open_office(settings, create=create, sandbox=sandbox)
+    opened = open_office(settings, create=create, sandbox=sandbox, catalogue=catalogue)
     try:
         yield opened
     finally:

@@ -126,7 +126,7 @@ class ProviderEntry:
 
 def _requester(table: Table, earlier: list[ProviderHold]) -> str:
     requester = table.text("requester")
-    if table.has("requester") and not _REQUESTER.fullmatch(requester):
+    if table.fine and not _REQUESTER.fullmatch(requester):
         table.wrong(
             "requester",
             f'expected "any", or a country such as "US", or "not-US", found {shown(requester)}',

@@ -90,7 +90,8 @@ def _filled(case: Case, draft: RequestDraft, field: str) -> bool:
 
 
 def _mandatory(case: Case, draft: RequestDraft, law: Instrument) -> Iterator[Finding]:
-    for field in law.mandatory:
+    unless = () if draft.urgency == "emergency" else law.mandatory_unless_emergency
+    for field in (*law.mandatory, *unless):
         if field == "case.mla.send_on" and case.mla and (case.mla.sent_on or case.mla.received_on):
             continue
         if not _filled(case, draft, field):
@@ -141,14 +142,18 @@ def _unverified(draft: RequestDraft, terms: Terms) -> Iterator[Finding]:
             problem = f"{what} is not verified ({source.text}, read {source.read_on}, confidence {source.confidence})"
             yield _finding(f"{draft.where}.instrument", problem, fix, "warning", "unverified")
     for aside in terms.set_aside:
-        yield _finding(f"{draft.where}.provider", f"not relied upon: {aside}", "plan for it to be refused", "warning")
+        what = f"not relied upon: {aside.removesuffix(', so not relied upon')}"
+        yield _finding(f"{draft.where}.provider", what, "plan for it to be refused", "warning")
+
+
+NO_CHAIN = "no chain of holds reaches the MLA answer"
 
 
 def coverage_finding(where: str, seen: Coverage) -> Finding | None:
     """The gap against the MLA forecast, told before anything is sent."""
     if not seen.gap_days_p90:
         return None
-    what = f"no chain of holds reaches the MLA answer: {seen.gap_days_p90} days are missing at p90"
+    what = f"{NO_CHAIN}: {seen.gap_days_p90} days are missing at p90"
     ways = {stop.step for stop in seen.reachable}
     fix = (
         f"{' or '.join(sorted(ways))} in time (see last safe days)"

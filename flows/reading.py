@@ -60,6 +60,7 @@ class Table:
 
     def __init__(self, values: object, where: str, keys: Collection[str], errors: list[str], path: str = "") -> None:
         self.where, self.keys, self.errors, self.path = where, keys, errors, path
+        self.fine = True  # nothing wrong was noted here yet: worth comparing one value with another
         self.values: Mapping[str, Any] = values if isinstance(values, Mapping) else {}
         if not isinstance(values, Mapping):
             place = f"{where}: {path}" if path else where
@@ -71,6 +72,7 @@ class Table:
 
     def wrong(self, key: str, what: str) -> None:
         """Note an error at a key of this table (or at the table itself, with "")."""
+        self.fine = False
         place = ".".join(part for part in (self.path, key) if part)
         self.errors.append(f"{self.where}: {place}: {what}")
 
@@ -113,7 +115,7 @@ class Table:
         """A whole number, or the default where the file is silent."""
         value: int | None = self._get(key, int, f"a whole number of {of}", default, least)
         if value is not None and self.has(key) and value < least:
-            self.wrong(key, f"expected at least {least} {of}, found {value}")
+            self.wrong(key, f"expected {least} or more {of}, found {value}")
         return value
 
     def day(self, key: str) -> date:
@@ -160,14 +162,14 @@ class Table:
     def _quantity(self, key: str, units: Sequence[str], expected: str) -> tuple[int, str]:
         said = self._get(key, str, expected, _ABSENT, None)
         if said is None:
-            return 1, "day"
+            return 1, units[0]
         found = _QUANTITY.fullmatch(said)
         if found is None or found[2] not in units:
             self.wrong(key, f"expected {expected}, found {shown(said)}")
-            return 1, "day"
+            return 1, units[0]
         if int(found[1]) < 1:
             self.wrong(key, f"expected at least 1 {found[2]}, found {shown(said)}")
-            return 1, "day"
+            return 1, units[0]
         return int(found[1]), found[2]
 
     def duration(self, key: str) -> timedelta:

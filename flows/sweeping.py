@@ -8,6 +8,8 @@ exit status.
 from __future__ import annotations
 
 import hashlib
+import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -16,7 +18,7 @@ from datetime import datetime, timedelta
 from flows.acting import Done, act
 from flows.office import Office
 from ledger.interface import Claim, Json, LeaseLost, LedgerError
-from timeline.decide import decide
+from timeline.decide import Decision, Do, choose, duties
 
 LEASE = timedelta(minutes=5)
 """Longer than any one act may take; a worker that is gone for longer loses the request to another."""
@@ -29,6 +31,12 @@ STEPS = 12
 
 PROVIDERS_AT_ONCE = 8
 """Providers worked in parallel; each one's requests go one after another."""
+
+PATIENCE = 120.0
+"""Seconds that one provider's failures may cost a sweep; then it is not spoken to again until the next one."""
+
+SPOKEN = frozenset({Do.SEND, Do.EXTEND, Do.RELEASE, Do.POLL, Do.LOOK_UP})
+"""What is said to a provider; everything else concerns ourselves and our people."""
 
 
 @dataclass(kw_only=True)
@@ -60,13 +68,50 @@ class Report:
 Progress = Callable[[Done], None]
 
 
-def sweep(office: Office, *, progress: Progress | None = None, by: str = "direct") -> Report:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pass:
+    """One pass as all its parts share it. `lost`: seconds that each provider's failures have cost so far.
+
+    `stop`, once set, ends the pass after the acts in hand. `only`: what may be done, None for everything.
+    """
+
+    office: Office
+    now: datetime
+    progress: Progress | None = None
+    stop: threading.Event = field(default_factory=threading.Event)
+    only: frozenset[Do] | None = None
+    lost: dict[str, float] = field(default_factory=dict)
+
+    def choose(self, wanted: tuple[Decision, ...], provider: str) -> Decision:
+        """The duty to do now among those that may be done."""
+        may = frozenset(Do) if self.only is None else self.only
+        if self.lost.get(provider, 0.0) >= PATIENCE:
+            may -= SPOKEN
+        return choose(tuple(each for each in wanted if each.action in may), self.now)
+
+
+Each = Callable[[Pass, Sequence[Claim]], "Report"]
+"""What works on one provider's leased requests: `queue`, or something around it."""
+
+
+def sweep(
+    office: Office,
+    *,
+    progress: Progress | None = None,
+    by: str = "direct",
+    because: str = "",
+    stop: threading.Event | None = None,
+    each: Each | None = None,
+) -> Report:
     """Work on everything that is due now.
 
     Args:
         office: the unit's open office.
         progress: told of each decision as it is done.
         by: what runs the sweep ("direct", "watch", "prefect"), for the sign of life.
+        because: why it does not run through Prefect, for the sign of life.
+        stop: once set, the acts in hand are finished, the leases given back, and the sweep ends.
+        each: works on one provider's requests; `queue` if not given.
 
     Returns:
         The report; `failed` if any request could not be worked on or any provider failed.
@@ -75,80 +120,112 @@ def sweep(office: Office, *, progress: Progress | None = None, by: str = "direct
         LedgerError: the ledger itself cannot be used.
     """
     now = office.now()
-    office.ledger.beat("sweep-began", now, {"by": by})
+    this = Pass(office=office, now=now, progress=progress, stop=stop or threading.Event())
+    why: dict[str, Json] = {"because": because} if because else {}
+    office.ledger.beat("sweep-began", now, {"by": by} | why)
     report = Report(at=now)
     follow_policy(office, now)
-    while claims := office.ledger.claim(now, owner=office.owner, until=office.now() + LEASE, limit=BATCH):
-        report.add(work(office, claims, now, progress))
+    while not this.stop.is_set() and (
+        claims := office.ledger.claim(now, owner=office.owner, until=office.now() + LEASE, limit=BATCH)
+    ):
+        report.add(work(this, claims, each or queue))
     body: dict[str, Json] = {
         "by": by,
         "requests": report.looked_at,
         "acts": len(report.done),
         "failures": len(report.failures),
     }
-    office.ledger.beat("sweep", office.now(), body)
+    office.ledger.beat("sweep-stopped" if this.stop.is_set() else "sweep", office.now(), body | why)
     return report
 
 
-def work_on(office: Office, requests: Iterable[str], *, progress: Progress | None = None) -> Report:
-    """Work on these requests only, due or not: the first sending of a case, or a person's "now"."""
+def work_on(
+    office: Office,
+    requests: Iterable[str],
+    *,
+    progress: Progress | None = None,
+    only: frozenset[Do] | None = None,
+    stop: threading.Event | None = None,
+    each: Each | None = None,
+) -> Report:
+    """Work on these requests only, due or not: the first sending of a case, or a person's "now".
+
+    With `only`, nothing else is done on them. The other arguments are those of `sweep`.
+    """
     now = office.now()
+    this = Pass(office=office, now=now, progress=progress, stop=stop or threading.Event(), only=only)
     claims: list[Claim] = []
     report = Report(at=now)
     for request in requests:
         taken = office.ledger.claim(now, owner=office.owner, until=now + LEASE, limit=1, request=request)
         claims.extend(taken)
-        if not taken:
+        if not taken and office.ledger.row(request) is None:
+            report.failures.append((request, "there is no such request in this ledger"))
+        elif not taken:
             report.failures.append((request, "another worker has it just now; the next sweep looks again"))
-    report.add(work(office, claims, now, progress))
+    report.add(work(this, claims, each or queue))
     return report
 
 
-def work(office: Office, claims: Sequence[Claim], now: datetime, progress: Progress | None = None) -> Report:
+def work(this: Pass, claims: Sequence[Claim], each: Each) -> Report:
     """Work on leased requests: providers in parallel, each provider's requests one after another."""
-    report = Report(at=now)
+    report = Report(at=this.now)
     by_provider: dict[str, list[Claim]] = {}
     for claim in claims:
         by_provider.setdefault(claim.provider, []).append(claim)
     if len(by_provider) == 1:
-        for claim in claims:
-            report.add(_one(office, claim, now, progress))
+        report.add(each(this, claims))
     elif by_provider:
         with ThreadPoolExecutor(min(PROVIDERS_AT_ONCE, len(by_provider)), "provider") as pool:
-            for part in pool.map(lambda queue: _queue(office, queue, now, progress), by_provider.values()):
+            for part in pool.map(lambda claims: each(this, claims), by_provider.values()):
                 report.add(part)
     return report
 
 
-def _queue(office: Office, claims: Sequence[Claim], now: datetime, progress: Progress | None) -> Report:
-    report = Report(at=now)
+def queue(this: Pass, claims: Sequence[Claim]) -> Report:
+    """Work on one provider's leased requests, one after another."""
+    report = Report(at=this.now)
     for claim in claims:
-        report.add(_one(office, claim, now, progress))
+        report.add(_one(this, claim))
     return report
 
 
-def _one(office: Office, claim: Claim, now: datetime, progress: Progress | None) -> Report:
+def _one(this: Pass, claim: Claim) -> Report:
     """Decide and act on one request until nothing more is due.
 
-    Only then is the lease given back. A request that does not settle keeps it until it runs out: nobody
-    hammers it, and this sweep ends.
+    Only then is the lease given back. A request that does not settle, or whose provider is not spoken to any
+    more, keeps it until it runs out: nobody hammers it, and this sweep ends.
     """
-    report = Report(at=now, looked_at=1)
+    report, office, now = Report(at=this.now), this.office, this.now
     try:
         # It may have waited behind others: work under a fresh lease, or not at all.
         claim = office.ledger.renew(claim, until=office.now() + LEASE, now=office.now())
         for _ in range(STEPS):
-            hold = office.hold(claim.request)
-            decision = decide(hold, office.policy, now)
-            if not decision.due(now):
+            if this.stop.is_set():
                 office.ledger.give_back(claim)
                 break
+            report.looked_at = 1
+            hold = office.hold(claim.request)
+            wanted = duties(hold, office.policy)
+            decision = this.choose(wanted, claim.provider)
+            if not decision.due(now):
+                if this.only is None and choose(wanted, now).due(now):
+                    report.failures.append(
+                        (claim.request, "its provider answers nothing; the next sweep tries again")
+                    )
+                else:
+                    office.ledger.give_back(claim)
+                break
+            began = time.monotonic()
             done = act(office, claim, hold, decision)
             report.done.append(done)
             if done.failed:
                 report.failures.append((claim.request, done.failed))
-            if progress:
-                progress(done)
+                if decision.action in SPOKEN:
+                    cost = time.monotonic() - began
+                    this.lost[claim.provider] = this.lost.get(claim.provider, 0.0) + cost
+            if this.progress:
+                this.progress(done)
         else:
             report.failures.append((claim.request, f"did not settle in {STEPS} steps; the next sweep goes on"))
     except LeaseLost:
@@ -156,11 +233,11 @@ def _one(office: Office, claim: Claim, now: datetime, progress: Progress | None)
     except LedgerError as error:
         report.failures.append((claim.request, str(error)))
     except Exception as error:  # one bad request must not hide the next; the type alone is safe to show
-        report.failures.append((claim.request, f"{type(error).__name__} in {_place(error)}: a fault of Holdfast"))
+        report.failures.append((claim.request, f"{type(error).__name__} in {place(error)}: a fault of Holdfast"))
     return report
 
 
-def _place(error: BaseException) -> str:
+def place(error: BaseException) -> str:
     """Where an exception was raised, without its text: the text may quote an identifier."""
     trace = error.__traceback__
     while trace and trace.tb_next:

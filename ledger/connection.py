@@ -19,8 +19,14 @@ from weakref import WeakSet
 from ledger.interface import LedgerBusy, LedgerError, LedgerUnusable
 
 
-class _Connection(sqlite3.Connection):
-    """A connection that can be kept in a weak set, so that it closes with its thread."""
+class _Held:
+    """A connection that closes when nobody holds this any more: with its thread, or with its stream."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+
+    def __del__(self) -> None:
+        self.connection.close()
 
 
 _SETTINGS = (
@@ -40,6 +46,7 @@ _SAID = {
     "that the disk is not full or read-only",
     sqlite3.SQLITE_NOTADB: "it is not a ledger, or its first bytes are damaged: check the path, or restore a backup",
     sqlite3.SQLITE_CORRUPT: "it is damaged: keep a copy as it is, and restore a backup",
+    sqlite3.SQLITE_ERROR: "its tables are not as we made them: keep a copy as it is, and restore a backup",
     sqlite3.SQLITE_IOERR: "the disk could not read or write it: check the disk, then do it again",
 }
 
@@ -111,7 +118,7 @@ class Connections:
         self._timeout = timeout
         self._pid = os.getpid()
         self._own = threading.local()
-        self._all: WeakSet[_Connection] = WeakSet()
+        self._all: WeakSet[_Held] = WeakSet()
         self._all_lock = threading.Lock()
         self._closed = False
 
@@ -121,10 +128,10 @@ class Connections:
             raise LedgerError(f"{self.path}: the ledger was closed: open it again")
         if os.getpid() != self._pid:  # SQLite's locks do not survive a fork
             raise LedgerUnusable(f"{self.path}: it was opened before this process forked: open it again here")
-        connection: _Connection | None = getattr(self._own, "connection", None)
-        if connection is None:
-            connection = self._own.connection = self._connect()
-        return connection
+        held: _Held | None = getattr(self._own, "held", None)
+        if held is None:
+            held = self._own.held = self._connect()
+        return held.connection
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
@@ -156,7 +163,8 @@ class Connections:
         """One view for a long read, however long it takes; it keeps nobody from writing."""
         with told(self.path):
             self.here()  # the same refusals
-            with closing(self._connect()) as connection:
+            held = self._connect()
+            with closing(held.connection) as connection:
                 connection.execute("BEGIN")
                 yield connection
 
@@ -164,22 +172,22 @@ class Connections:
         """Close every thread's connection."""
         self._closed = True
         with self._all_lock:
-            connections = list(self._all)
+            everyone = list(self._all)
         with told(self.path):
-            for connection in connections:
-                connection.close()
+            for held in everyone:
+                held.connection.close()
 
-    def _connect(self) -> _Connection:
+    def _connect(self) -> _Held:
         connection = sqlite3.connect(
             f"{self.path.as_uri()}?mode=rw",  # never makes a file
             uri=True,
             timeout=self._timeout,
             isolation_level=None,
             check_same_thread=False,  # closed by whoever closes the ledger; used by one thread only
-            factory=_Connection,
         )
+        held = _Held(connection)
         with self._all_lock:
-            self._all.add(connection)
+            self._all.add(held)
         for setting in _SETTINGS:
             connection.execute(setting)
-        return connection
+        return held

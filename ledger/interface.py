@@ -136,7 +136,7 @@ class LedgerUnusable(LedgerError):
 
 
 class Duplicate(LedgerError):
-    """The same intent (request, action, sequence) is already recorded. Read the history and decide anew."""
+    """The same intent (request, action, sequence, attempt) is already recorded. Read the history and decide anew."""
 
 
 class LeaseLost(LedgerError):
@@ -169,8 +169,9 @@ class Ledger(Protocol):
     ) -> tuple[Event, ...]:
         """Append events and write the row, in one transaction. With a claim: `LeaseLost` if it is not ours any more.
 
-        An event of kind "intent" has a body with "action" and "sequence"; `Duplicate` if that pair is recorded
-        for this request already. Without a claim (a person's entry), a lease held by others does not matter.
+        An event of kind "intent" has a body with "action", "sequence" and "attempt" (1 if left out); `Duplicate`
+        if these are recorded for this request already. Without a claim (a person's entry), a lease held by
+        others does not matter.
         """
 
     def events(self, request: str) -> tuple[Event, ...]:

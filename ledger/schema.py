@@ -53,7 +53,8 @@ def events_and_index(connection: sqlite3.Connection) -> None:
         ) STRICT""",
         "CREATE INDEX events_by_request ON events (request)",
         """CREATE UNIQUE INDEX events_one_intent ON events (
-            request, json_extract(body, '$.action'), json_extract(body, '$.sequence')
+            request, json_extract(body, '$.action'), json_extract(body, '$.sequence'),
+            coalesce(json_extract(body, '$.attempt'), 1)
         ) WHERE kind = 'intent'""",
         *_unchanging("events"),
         """CREATE TRIGGER events_next_only BEFORE INSERT ON events
@@ -64,7 +65,8 @@ def events_and_index(connection: sqlite3.Connection) -> None:
             WHEN NEW.kind = 'intent' AND EXISTS (
                 SELECT 1 FROM events WHERE kind = 'intent' AND request = NEW.request
                 AND json_extract(body, '$.action') = json_extract(NEW.body, '$.action')
-                AND json_extract(body, '$.sequence') = json_extract(NEW.body, '$.sequence'))
+                AND json_extract(body, '$.sequence') = json_extract(NEW.body, '$.sequence')
+                AND coalesce(json_extract(body, '$.attempt'), 1) = coalesce(json_extract(NEW.body, '$.attempt'), 1))
             BEGIN SELECT raise(ABORT, 'this intent is recorded already'); END""",
         """CREATE TABLE requests (
             request TEXT PRIMARY KEY,

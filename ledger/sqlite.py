@@ -24,6 +24,7 @@ from ledger.interface import (
     Finding,
     Json,
     LeaseLost,
+    Ledger,
     LedgerBusy,
     LedgerError,
     LedgerUnusable,
@@ -32,7 +33,7 @@ from ledger.interface import (
     Row,
     in_utc,
 )
-from ledger.vault import CaseKey, Erased, Sealed
+from ledger.vault import CaseKey, Erased, Sealed, SealStore
 
 _MOST_FINDINGS = 1000
 
@@ -93,7 +94,12 @@ class SqliteLedger:
             if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":  # restored from a plain copy
                 set_wal(connection, self.path)
             statements.last_link(connection)
-            return statements.meta(connection)
+            facts = statements.meta(connection)
+        if not facts.keys() >= {"ledger", "sandbox", "created_at"}:
+            raise LedgerUnusable(
+                f"{self.path}: it no longer says what it is: keep a copy as it is, and restore a backup"
+            )
+        return facts
 
     def close(self) -> None:
         """Close the file in every thread."""
@@ -149,8 +155,8 @@ class SqliteLedger:
             if new.kind == "intent":
                 if (intent := _intent(new)) in intents:
                     raise Duplicate(
-                        f"{request}: the intent to {intent[0]}, number {intent[1]}, is recorded already: read the "
-                        "history and decide anew; nothing was written"
+                        f"{request}: the intent to {intent[0]}, number {intent[1]}, attempt {intent[2]}, is recorded "
+                        "already: read the history and decide anew; nothing was written"
                     )
                 intents.add(intent)
             seq += 1
@@ -363,6 +369,10 @@ class SqliteLedger:
             yield Finding(seq=last + 1, request="", what=what)
 
 
+def _fits(ledger: SqliteLedger) -> tuple[Ledger, SealStore]:
+    return ledger, ledger  # so that mypy compares them
+
+
 def _check_lease(owner: str, now: datetime, until: datetime) -> None:
     if not owner:
         raise ValueError("owner: a lease needs one")
@@ -375,11 +385,11 @@ def _insist(connection: sqlite3.Connection, claim: Claim) -> None:
         raise LeaseLost(f"{claim.owner} no longer has {claim.request}: stop acting on it; nothing was written")
 
 
-def _intent(event: NewEvent | Event) -> tuple[str, int]:
-    action, sequence = event.body.get("action"), event.body.get("sequence")
-    if isinstance(action, str) and isinstance(sequence, int) and not isinstance(sequence, bool):
-        return str(action), sequence
-    raise ValueError("intent: expected an action (text) and a sequence (a whole number)")
+def _intent(event: NewEvent | Event) -> tuple[str, int, int]:
+    action, sequence, attempt = (event.body.get("action"), event.body.get("sequence"), event.body.get("attempt", 1))
+    if isinstance(action, str) and type(sequence) is int and type(attempt) is int:
+        return str(action), sequence, attempt
+    raise ValueError("intent: expected an action (text), a sequence and an attempt (whole numbers)")
 
 
 def _as_it_is(text: bytes) -> str:

@@ -85,7 +85,7 @@ def check_index(
 
 
 def _check_history(request: str, history: list[Record], is_sealed: Callable[[str], bool]) -> Iterator[Finding]:
-    intents: set[tuple[object, object]] = set()
+    intents: set[tuple[object, ...]] = set()
     for record in history:
         for token in _SEAL.findall(record.body):
             if not is_sealed(token):
@@ -98,7 +98,7 @@ def _check_history(request: str, history: list[Record], is_sealed: Callable[[str
             body = record.event().body
         except ValueError:
             continue  # told by _check_row
-        intent = (repr(body.get("action")), repr(body.get("sequence")))
+        intent = (repr(body.get("action")), repr(body.get("sequence")), repr(body.get("attempt", 1)))
         if intent in intents:
             what = f"event {record.seq} is a second intent for {intent[0]}, number {intent[1]}"
             yield Finding(seq=record.seq, request=request, what=what)

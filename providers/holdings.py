@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from providers.interface import Action
-
-Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
+from providers.template import Json
 
 
 class Denied(Exception):

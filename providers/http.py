@@ -108,7 +108,7 @@ def _http_date(text: str) -> datetime | None:
     return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
 
 
-_CLIENT_CERTIFICATE_ALERTS = (
+_CERTIFICATE_ALERTS = (
     "CERTIFICATE_REQUIRED",
     "BAD_CERTIFICATE",
     "CERTIFICATE_UNKNOWN",
@@ -116,6 +116,7 @@ _CLIENT_CERTIFICATE_ALERTS = (
     "CERTIFICATE_REVOKED",
     "UNSUPPORTED_CERTIFICATE",
     "UNKNOWN_CA",
+    "HANDSHAKE_FAILURE",  # what TLS 1.2 says when it misses one
 )
 
 
@@ -228,10 +229,10 @@ class Transport:
                     f"{self.provider}: {exchange.recipient} could not prove who it is "
                     f"({cause.verify_message}); nothing was sent. Check the address and adapter.ca_bundle"
                 )
-            if isinstance(cause, ssl.SSLError) and any(word in str(cause) for word in _CLIENT_CERTIFICATE_ALERTS):
+            if isinstance(cause, ssl.SSLError) and any(word in str(cause.reason) for word in _CERTIFICATE_ALERTS):
                 return ConfigurationError(
-                    f"{self.provider}: {exchange.recipient} does not accept our certificate; nothing was accepted. "
-                    "Check adapter.client_certificate and adapter.client_key"
+                    f"{self.provider}: {exchange.recipient} does not accept our certificate, or wants one; "
+                    "nothing was accepted. Check adapter.client_certificate and adapter.client_key"
                 )
         if attempt.sending:
             timed_out = any(isinstance(cause, TimeoutError | ReadingTimeout) for cause in causes)
@@ -239,8 +240,8 @@ class Transport:
             return OutcomeUnknown(f"{self.provider}: it {what} after the message was sent", exchange=exchange)
         for kind, what in (
             (NameResolutionError, "its name has no address"),
-            (ConnectTimeoutError | requests.ConnectTimeout, "no connection came about in time"),
-            (NewConnectionError, "no connection came about"),
+            (NewConnectionError, "no connection came about"),  # in urllib3 a kind of the next one
+            (ConnectTimeoutError | requests.ConnectTimeout | TimeoutError, "no connection came about in time"),
             (ssl.SSLError, "no encrypted connection came about"),
         ):
             if any(isinstance(cause, kind) for cause in causes):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
@@ -96,7 +96,7 @@ class MemoryProvider(Adapter):
         provider: str,
         *,
         script: Sequence[Behaviour] = (),
-        promise: Promise = Promise(),
+        promise: Promise | None = None,
         idempotent: bool = True,
         can_find: bool = True,
         clock: Callable[[], datetime] = utc_now,
@@ -104,11 +104,16 @@ class MemoryProvider(Adapter):
     ) -> None:
         self.provider = provider
         self.capabilities = Capabilities(idempotent=idempotent, can_find=can_find)
-        self._script = tuple(script)
-        self._used = [0] * len(self._script)
         self._clock, self._zone = clock, ZoneInfo(zone)
-        self._holdings = Holdings(name=provider, promise=promise)
+        self._holdings = Holdings(name=provider, promise=promise or Promise())
         self._lock = threading.Lock()
+        self.follow(*script)
+
+    def follow(self, *script: Behaviour) -> None:
+        """Follow another script from now on; what happened stays."""
+        with self._lock:
+            self._script = script
+            self._used = [0] * len(script)
 
     def effects(self, request: str, action: Action, sequence: int) -> int:
         """How often a message of this (request, action, sequence) took effect."""
@@ -130,12 +135,7 @@ class MemoryProvider(Adapter):
 
     def _deliver(self, order: Order, message: bytes) -> Exchange:
         with self._lock:
-            lines = self._lines(order.action)
-            for line in lines:
-                if line.does is Does.UNAVAILABLE:
-                    raise Unavailable(f"{self.provider}: not now", retry_after=line.seconds)
-                if line.does is Does.SILENT:
-                    raise OutcomeUnknown(f"{self.provider}: no answer", exchange=self._exchange(message))
+            lines = self._lines(order.action, message)
             refusal = next((line for line in lines if line.does is Does.REFUSE), None)
             if refusal:
                 document: object = {"refused": refusal.ground}
@@ -148,15 +148,20 @@ class MemoryProvider(Adapter):
             message, received[:-1] if any(line.does is Does.GARBAGE for line in lines) else received
         )
 
-    def _lines(self, action: Action) -> list[Behaviour]:
-        """The lines of the script that are for this message, each counted as used."""
+    def _lines(self, action: Action, message: bytes) -> list[Behaviour]:
+        """The lines of the script that are for this message, each counted as used; raises where it gets no answer."""
         lines = []
         for number, line in enumerate(self._script):
-            if line.on in (None, action) and (line.times is None or self._used[number] < line.times):
-                self._used[number] += 1
-                lines.append(line)
-                if line.does in (Does.UNAVAILABLE, Does.SILENT, Does.REFUSE):
-                    break  # the message goes no further, so later lines keep their turn
+            if line.on not in (None, action) or (line.times is not None and self._used[number] >= line.times):
+                continue
+            if action is Action.FIND and line.does not in (Does.UNAVAILABLE, Does.SILENT):
+                continue
+            self._used[number] += 1
+            if line.does is Does.UNAVAILABLE:
+                raise Unavailable(f"{self.provider}: not now", retry_after=line.seconds)
+            if line.does is Does.SILENT:
+                raise OutcomeUnknown(f"{self.provider}: no answer", exchange=self._exchange(message))
+            lines.append(line)
         return lines
 
     def _effect(self, order: Order, traits: Traits) -> object:
@@ -224,13 +229,14 @@ class MemoryProvider(Adapter):
         raise Refused(f"{self.provider}: refused ({code})", ground="extension-not-granted", exchange=exchange)
 
     def _find(self, order: Order) -> Answer | None:
+        message = json.dumps({"action": Action.FIND, "request": order.request, "key": order.key}).encode("ascii")
         with self._lock:
+            self._lines(Action.FIND, message)
             today = self._today()
             found = self._holdings.find(request=order.request, key=order.key, today=today)
             documents = [kept.document(today) for kept in found]
         if not documents:
             return None
-        message = json.dumps({"action": Action.FIND, "request": order.request, "key": order.key}).encode("ascii")
         return self._read(order, self._exchange(message, json.dumps(documents[0]).encode("ascii")))
 
     def _today(self) -> date:
@@ -269,7 +275,7 @@ class MemoryTable:
     """An `[adapter]` table of kind "memory"."""
 
     script: tuple[Behaviour, ...] = ()
-    promise: Promise = Promise()
+    promise: Promise = field(default_factory=Promise)
     idempotent: bool = True
     can_find: bool = True
 
@@ -308,11 +314,10 @@ def read_memory_table(table: Mapping[str, object], where: str) -> MemoryTable:
 
 
 _LINE_KEYS = ("does", "on", "times", "count", "ground", "seconds")
-_SCRIPTED = (Action.SEND, Action.EXTEND, Action.STATUS, Action.RELEASE)
 
 
 def _behaviour(section: Section) -> Behaviour:
-    on = section.word("on", _SCRIPTED) if "on" in section.values else ""
+    on = section.word("on", tuple(Action)) if "on" in section.values else ""
     seconds = section.whole("seconds", None, of="seconds", least=0)
     return Behaviour(
         does=Does(section.word("does", tuple(Does))),

@@ -174,7 +174,7 @@ class Instrument:
     existing_data_only: bool = True
     scope_source: Source | None = None
     issuers: tuple[str, ...] = ()
-    issuer_countries: tuple[str, ...] = ()  # ISO 3166-1 alpha-2, "EU" for the bound Member States; empty: any
+    issuer_countries: tuple[str, ...] = ()  # ISO 3166-1 alpha-2; empty: any
     issuer_source: Source | None = None
     mandatory: tuple[str, ...] = ()  # case-file fields that must be filled: "case.offence.facts", …
     mandatory_unless_emergency: tuple[str, ...] = ()  # may come later in an emergency (EU art. 4(5): validation)

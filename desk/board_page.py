@@ -1,0 +1,69 @@
+"""The board: every open request, one line each, by what is due next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from desk import outlook
+from desk.words import ACTIONS, Table, moment, number, until
+
+STATES = {
+    "registered": "not sent",
+    "unknown": "in doubt",
+    "sent": "sent",
+    "acknowledged": "received",
+    "in-force": "kept",
+    "open-ended": "no end",
+    "not-held": "no account",
+}
+"""States short enough for a column; the others are said as they are."""
+
+TITLES = ("", "WHEN", "REQUEST", "CASE", "PROVIDER", "NEXT", "STATE", "ENDS", "GAP")
+
+
+def board_page(rows: Sequence[Table], now: datetime, *, shown: int | None) -> Iterator[RenderableType]:
+    """The rows as `board --json` has them, of which the first `shown` (None: all)."""
+    if not rows:
+        yield Text("No request is open.")
+        return
+    late = sum(1 for row in rows if _when(row, now).startswith("overdue"))
+    yield Text(f"{number(len(rows), 'open request')}, {late} overdue, at {moment(now)}", style="bold")
+    yield Text()
+    table = outlook.grid("fixed", "fixed", "fixed", "flow", "flow", "flow", "flow", "fixed", "fixed")
+    table.padding = (0, 1, 0, 0)
+    table.add_row(*(Text(title, style="dim") for title in TITLES))
+    for row in rows[:shown]:
+        table.add_row(*(Text(*cell) for cell in _cells(row, now)))
+    yield table
+    if shown is not None and len(rows) > shown:
+        yield Text(f"and {number(len(rows) - shown, 'more')[:-1]}: --all shows them")
+    yield Text()
+    yield Text(
+        "ENDS: the last strict day of the hold. GAP: days missing before nine in ten MLA answers are there."
+        " ▲: escalated, one for each level.",
+        style="dim",
+    )
+
+
+def _when(row: Table, now: datetime) -> str:
+    return until(row["next"]["at"], now) if row["next"]["at"] else "—"
+
+
+def _cells(row: Table, now: datetime) -> list[tuple[str, str]]:
+    when = _when(row, now)
+    pressing = "bold red" if when.startswith("overdue") or row["level"] > 1 else ""
+    return [
+        ("▲" * row["level"], "bold red"),
+        (when, pressing),
+        (row["request"], "bold"),
+        (row["case"], ""),
+        (row["provider"], ""),
+        (ACTIONS.get(row["next"]["action"], row["next"]["action"]), pressing),
+        (STATES.get(row["state"], row["state"]), "bold red" if row["state"] == "lapsed" else ""),
+        (row["strict_on"] or "—", ""),
+        (f"{row['gap_days_p90']} d" if row["gap_days_p90"] else "", "red"),
+    ]

@@ -1,0 +1,131 @@
+"""Events in words: one line for each thing that happened to a request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from desk.words import OUTCOMES, STATES, STOPS, Table, about, day, moment, number
+
+_ACTS = {"send": "sending", "extend": "extension", "release": "release"}
+
+
+def told(event: Table) -> str:
+    """An event in words, with what a person remarked on it, and when it was entered if later."""
+    body: Table = event["body"]
+    say = _KINDS.get(event["kind"])
+    text = say(body) if say else event["kind"]
+    if body.get("reference"):
+        text += f", reference {body['reference']}"
+    if body.get("by"):
+        text += f"; entered for {body['by']}"
+    elif body.get("source") == "person":
+        text += "; entered by a person"
+    if body.get("text"):
+        text += f": “{body['text']}”"
+    if event["recorded_at"][:16] != event["at"][:16]:
+        text += f" [recorded {moment(event['recorded_at'])}]"
+    return text
+
+
+def _act(body: Table) -> str:
+    """Which act: the sending, or the extension with its number."""
+    word = _ACTS.get(body["action"], body["action"])
+    return f"{word} {body['sequence']}" if body["action"] == "extend" else word
+
+
+def _registered(body: Table) -> str:
+    text = f"registered with {number(len(body['items']), 'identifier')}, {', '.join(body['categories'])}"
+    text += ", emergency" if body["urgency"] == "emergency" else ""
+    accepted = body.get("accepted") or {}
+    return text + "".join(f"; {gate} accepted by {name}" for gate, name in accepted.items())
+
+
+def _intent(body: Table) -> str:
+    again = f", attempt {body['attempt']}" if body["attempt"] > 1 else ""
+    return f"{_act(body)} begun{again}: {body['because']}"
+
+
+def _sent(body: Table) -> str:
+    if body.get("found"):
+        return f"{_act(body)}: the provider has it"
+    over = f" over {body['channel']}" if body["channel"] and body["channel"] != "person" else ""
+    return f"{_act(body)} done{over}"
+
+
+def _acknowledged(body: Table) -> str:
+    text = "the provider has it"
+    if body.get("references"):
+        text += f", its reference {', '.join(body['references'])}"
+    if body.get("received_on"):
+        text += f", received {day(body['received_on'])}"
+    return text + _counted(body)
+
+
+def _preserved(body: Table) -> str:
+    text = "the provider keeps the data"
+    if body.get("held_from"):
+        text += f" from {day(body['held_from'])}"
+    if body.get("held_until"):
+        text += f" until {day(body['held_until'])}"
+    return text + _counted(body)
+
+
+def _counted(body: Table) -> str:
+    """What was said of single items."""
+    outcomes: dict[str, int] = {}
+    for item in body.get("items") or ():
+        outcomes[item["outcome"]] = outcomes.get(item["outcome"], 0) + 1
+    return "".join(f"; {number(count, 'item')} {OUTCOMES.get(word, word)}" for word, count in outcomes.items())
+
+
+def _extended(body: Table) -> str:
+    until = f" until {day(body['held_until'])}" if body.get("held_until") else ""
+    return f"extension {body['sequence']} confirmed{until}{_counted(body)}"
+
+
+def _escalated(body: Table) -> str:
+    told_to = "told" if body["delivered"] else "could NOT tell"
+    return f"{told_to} {body['who']} (level {body['level']}) of {about(body['about'])}: {body['because']}"
+
+
+def _stop(kind: str) -> Callable[[Table], str]:
+    return lambda body: f"{STOPS[kind]} on {day(body['on'])}"
+
+
+_KINDS: Mapping[str, Callable[[Table], str]] = {
+    "registered": _registered,
+    "intent": _intent,
+    "sent": _sent,
+    "unavailable": lambda body: f"{_act(body)} not accepted: {body['reason']}",
+    "outcome-unknown": lambda body: f"{_act(body)}: nobody knows whether it arrived: {body['reason']}",
+    "absent": lambda body: f"{_act(body)}: the provider does not have it",
+    "refused": lambda body: f"{_act(body)} REFUSED ({body['ground']}){_because(body)}",
+    "unsupported": lambda body: f"{_act(body)} cannot be said over this channel: {body['reason']}",
+    "polled": lambda body: f"asked the provider: {STATES.get(body['state'], body['state'])}",
+    "poll-failed": lambda body: f"asked the provider, no answer: {body['reason']}",
+    "acknowledged": _acknowledged,
+    "preserved": _preserved,
+    "items": lambda body: f"news of items{_counted(body)}",
+    "extended": _extended,
+    "clarification": lambda body: "the provider asks for clarification",
+    "clarification-answered": lambda body: "the clarification was answered",
+    "validated": lambda body: "the order was validated",
+    "produced": lambda body: "the data were produced",
+    "released": lambda body: "the provider was told that the hold may end",
+    "expired": lambda body: f"the provider says that the hold has ended{_state(body)}",
+    "mla-sent": lambda body: f"the MLA request was sent on {day(body['on'])}",
+    **{kind: _stop(kind) for kind in STOPS},
+    "release-asked": lambda body: "release asked for",
+    "note": lambda body: "remark",
+    "escalated": _escalated,
+    "escalation-acknowledged": lambda body: f"somebody took up {about(body['about'])}",
+    "lapsed": lambda body: f"LAPSED: the hold ended {day(body['strict_on'])} with nothing in its place",
+}
+
+
+def _because(body: Table) -> str:
+    return f": {body['reason']}" if body.get("reason") else ""
+
+
+def _state(body: Table) -> str:
+    return f" ({body['state']})" if body.get("state") else ""

@@ -1,0 +1,151 @@
+"""Commands that look and change nothing: plan, board, show, verify."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from desk.endings import needs_person
+from desk.speaking import all_harmless, draw, say, say_json, width
+from desk.typed import REQUEST, as_json, at, opened
+
+
+@click.command()
+@click.argument("case", type=click.Path(path_type=Path))
+@at
+@as_json
+def plan(case: Path, at: datetime | None, as_json: bool) -> None:
+    """Show what a case's requests would hold, against when the MLA answer comes. Sends nothing.
+
+    Reads the case file (TOML, YAML or JSON), checks it as `preserve` would, and computes every date as if the
+    requests were sent now, or at --at. Needs no ledger.
+
+    \b
+    Example:  holdfast plan case.toml
+              holdfast plan case.toml --at 2027-01-20T09:00:00Z
+
+    \b
+    Exit status:  0 it holds and nothing stands in the way
+                  1 a problem needs a person: an error, a warning, or a gap before the answer
+                  2 the case file cannot be read as a case; nothing could be planned
+    """
+    from flows import catalogue, intake, planning, settings
+
+    found = settings.load()
+    known = catalogue.load(found.config)
+    seen_from = at or found.now()
+    read, drafts, problems = intake.read(case, known, at=seen_from, sandbox=False)
+    planned = planning.plan_case(read, drafts, known.policy, at=seen_from, problems=problems)
+    if as_json:
+        say_json(planned)
+    else:
+        from desk.plan_page import plan_page
+
+        draw(*plan_page(all_harmless(planned), [each.terms.provider.zone for each in drafts], width()))
+    from desk.problems import in_need, sentence
+
+    if in_need(planned):
+        raise needs_person(sentence(planned))
+
+
+@click.command()
+@at
+@click.option("--all", "everything", is_flag=True, help="Show every open request, not only the first 100.")
+@as_json
+def board(at: datetime | None, everything: bool, as_json: bool) -> None:
+    """Show all open requests by what is due next.
+
+    One line each: when, which request, what is due, how it stands, when the hold ends (strict), how many days
+    are missing before nine in ten MLA answers are there, and how high it has been escalated (▲).
+
+    \b
+    Example:  holdfast board
+
+    \b
+    Exit status:  0 shown
+                  2 --at is not an instant
+                  3 there is no ledger, or it cannot be read now
+    """
+    from flows import planning
+
+    with opened() as office:
+        rows = planning.board(office)
+        now = at or office.now()
+    if as_json:
+        say_json(rows)
+    else:
+        from desk.board_page import board_page
+
+        draw(*board_page(all_harmless(rows), now, shown=None if everything else 100))
+
+
+@click.command()
+@click.argument("request", type=REQUEST)
+@at
+@click.option("--all", "everything", is_flag=True, help="List every item, not only the first 20.")
+@as_json
+def show(request: str, at: datetime | None, everything: bool, as_json: bool) -> None:
+    """Show one request: how it stands, its clocks, items, history, transmissions.
+
+    Accounts are never shown: an item is named by its number in the case file (i1, i2 …). Remarks that people
+    entered are shown.
+
+    \b
+    Example:  holdfast show HF-XXXXXXXXXXXX      (hyphen and case do not matter)
+
+    \b
+    Exit status:  0 shown
+                  2 no such request, or the id is mistyped
+                  3 there is no ledger, or it cannot be read now
+    """
+    from flows import planning
+
+    with opened() as office:
+        now = at or office.now()
+        record = planning.show(office, request, at=now)
+        hold = office.hold(request)
+    if as_json:
+        say_json(record)
+    else:
+        from desk.show_page import show_page
+
+        draw(*show_page(all_harmless(record), hold, now, width(), listed=None if everything else 20))
+
+
+@click.command()
+@as_json
+def verify(as_json: bool) -> None:
+    """Prove that nothing in the ledger was changed, put in or taken out.
+
+    Recomputes the chain from the first event on, and every state from its history.
+
+    \b
+    Example:  holdfast verify
+
+    \b
+    Exit status:  0 all fits
+                  1 something does not: the first event is named
+                  3 there is no ledger, or it cannot be read now
+    """
+    from desk.words import number
+
+    with opened() as office:
+        findings = office.ledger.verify(office.histories.project)
+        events, link = office.ledger.head()
+        requests = sum(1 for _ in office.ledger.rows(open_only=False))
+    if as_json:
+        found = [{"seq": each.seq, "request": each.request, "what": each.what} for each in findings]
+        say_json({"fits": not findings, "events": events, "requests": requests, "head": link, "findings": found})
+    elif not findings:
+        say(f"Everything fits: {number(events, 'event')} of {number(requests, 'request')}, none changed or missing.")
+        say(f"Its head is event {events}, {link}. Kept elsewhere, this proves all that went before.")
+    if findings:
+        first = findings[0]
+        place = f"request {first.request}: " if first.request else ""
+        more = [f"  and {number(len(findings) - 1, 'more finding')} (--json lists all)"] if findings[1:] else []
+        raise needs_person(f"the ledger does not fit: {place}{first.what}", *more)
+
+
+COMMANDS = (plan, board, show, verify)

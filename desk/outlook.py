@@ -1,0 +1,175 @@
+"""What a plan and a record have in common, drawn: the verdict, the bar, what to do, what is lost, the clocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table as Grid
+from rich.text import Text
+
+from desk.bar import GAP, ONWARD, Picture, Scale, draw
+from desk.words import CLOCKS, STEPS, STOPS, Table, day, days_off, instant, moment, number, until
+
+INDENT = 3
+NAMES = 12
+"""Columns for the names of the bar's rows, a space included."""
+
+_RED, _YELLOW, _GREEN, _DIM, _BOLD = "bold red", "yellow", "green", "dim", "bold"
+
+
+def bar_width(columns: int) -> int:
+    """Columns left for the bar itself."""
+    return columns - INDENT - NAMES
+
+
+def indented(*parts: RenderableType, by: int = INDENT) -> Padding:
+    """Parts below each other, indented."""
+    return Padding(Group(*parts), (0, 0, 0, by))
+
+
+def grid(*columns: str) -> Grid:
+    """Columns without lines; ``fixed`` ones are never broken, ``flow`` ones wrap."""
+    made = Grid.grid(padding=(0, 2, 0, 0))
+    for column in columns:
+        made.add_column(no_wrap=column == "fixed", overflow="fold")
+    return made
+
+
+def verdict(plan: Table, today: date) -> tuple[str, str]:
+    """Whether the holds reach the MLA answer, in words; first a style that only underlines it."""
+    seen = plan["coverage"]
+    if seen["open_ended_by"]:
+        return _GREEN, f"reaches the MLA answer: held without an end, {STOPS[seen['open_ended_by']]}"
+    most = f"nine in ten answers come by {day(seen['p90_on'])}"
+    gap = seen["gap_days_p90"]
+    if not gap:
+        return _GREEN, f"reaches the MLA answer: held until {day(seen['strict_on'])}, and {most}"
+    ends = f"the last hold ends {day(seen['strict_on'])}" if seen["strict_on"] else "the law gives no hold at all"
+    facts = f"{number(gap, 'day')} missing; {ends}, {most}"
+    if not seen["feasible"]:
+        return _RED, f"does NOT reach the MLA answer: {facts}"
+    ways = [
+        f"{STEPS.get(step['step'], step['step'])} by {day(step['on'])}"
+        for step in plan["last_safe"]
+        if step["step"] not in {"send", "extend", "answer-clarification"} and step["on"] >= today.isoformat()
+    ]
+    return _YELLOW, f"reaches the MLA answer ONLY IF you {', or '.join(ways) or 'act in time'} (else {facts})"
+
+
+def bar(drawn: Picture, on: Scale) -> RenderableType:
+    """The picture, with its rows named; colours only repeat what the characters say."""
+    rows = []
+    for name, row in draw(drawn, on):
+        line = Text(f"{name:{NAMES}}", no_wrap=True, overflow="crop")
+        text = Text(row)
+        if name == "data held":
+            text.highlight_regex(f"[{GAP}].*", _RED)
+            text.highlight_regex(f"[█▓▒{ONWARD}]+", _GREEN)
+        elif name or row.startswith("│"):
+            text.stylize(_DIM)
+        rows.append(line + text)
+    return Group(*rows)
+
+
+def heading(text: str) -> Text:
+    """The title of a section."""
+    return Text(text, style=_BOLD)
+
+
+def to_do(plan: Table, today: date) -> Iterator[RenderableType]:
+    """What to do by when: the next first, and last what it is too late for."""
+    if not plan["last_safe"]:
+        return
+    table = grid("fixed", "flow")
+    for step in sorted(plan["last_safe"], key=lambda step: (step["on"] < today.isoformat(), step["on"])):
+        past = step["on"] < today.isoformat()
+        what = Text(f"{STEPS.get(step['step'], step['step'])}: ")
+        what.append(f"ALREADY PAST, {days_off(step['on'], today)}" if past else days_off(step["on"], today))
+        what.stylize(_RED if past else _BOLD)
+        what.append(f"\n{plainly(step['because'])}", style=_DIM)
+        table.add_row(Text(f"by {day(step['on'])}", style=_RED if past else _BOLD), what)
+    yield heading("What to do, and the last safe day for it")
+    yield indented(table)
+
+
+def lost(plan: Table) -> Iterator[RenderableType]:
+    """What the provider has deleted already."""
+    if not plan["lost"]:
+        return
+    table = grid("fixed", "flow")
+    for each in plan["lost"]:
+        text = f"{each['what']}, made {_time(each['from'])} to {_time(each['to'])}"
+        table.add_row(Text(each["category"], style=_RED), Text(f"{text}: deleted since {_time(each['since'])}"))
+    yield heading("Lost already: the provider deletes these by itself")
+    yield indented(table)
+
+
+def clocks(plan: Table, now: datetime, today: date) -> Iterator[RenderableType]:
+    """Every clock, the next to strike first, each with how it was counted."""
+    if not plan["clocks"]:
+        return
+    table = grid("fixed", "flow")
+    for clock in plan["clocks"]:
+        off = days_off(clock["strict_on"], today) if "strict_on" in clock else until(clock["strict_at"], now)
+        style = _RED if off.startswith(("overdue", "now")) or off.endswith("ago") else ""
+        what = Text(_struck(clock), style=style)
+        for line in clock["derivation"]:
+            what.append(f"\n{line}", style=_DIM)
+        table.add_row(Text(off, style=style), what)
+    yield heading("Clocks, and how each was counted")
+    yield indented(table)
+
+
+def _struck(clock: Table) -> str:
+    """A clock as a sentence: what strikes when, strictly and legally."""
+    kind, strict, legal = clock["kind"], _end(clock, "strict"), _end(clock, "legal")
+    what = CLOCKS.get(kind, kind)
+    if kind == "mla-answer":
+        return f"{what}: half by {strict}, nine in ten by {legal}"
+    if kind == "natural-loss":
+        return f"{what}: the oldest from {strict}, the last of it by {legal}"
+    if kind == "extension-window":
+        return f"{what}: safe until {strict}, the law's last day is {legal}"
+    return f"{what} {strict}" if strict == legal else f"{what} {strict} (strict), {legal} (legal)"
+
+
+def _end(clock: Table, which: str) -> str:
+    return day(clock[f"{which}_on"]) if f"{which}_on" in clock else _time(clock[f"{which}_at"])
+
+
+def _time(text: str) -> str:
+    """An instant; midnight, in UTC, as its day."""
+    at = instant(text)
+    return day(at.date()) if (at.hour, at.minute, at.second) == (0, 0, 0) else moment(at)
+
+
+def plainly(text: str, *, longest: int = 40) -> str:
+    """A text without its long parentheses, which name sources: `--json` and the catalogues have them."""
+    kept, depth, inside = "", 0, ""
+    for character in text:
+        depth += character == "("
+        if depth:
+            inside += character
+        else:
+            kept += character
+        if character == ")" and depth:
+            depth -= 1
+            if not depth:
+                kept, inside = (kept + inside if len(inside) <= longest else kept.rstrip()), ""
+    return kept + inside
+
+
+def local_today(now: datetime, zone: str) -> date:
+    """The day it is at the provider."""
+    from zoneinfo import ZoneInfo
+
+    return now.astimezone(ZoneInfo(zone) if zone else UTC).date()
+
+
+def places(wheres: Sequence[str], *, shown: int = 6) -> str:
+    """Where one problem occurs: every place, or the first few and how many more."""
+    more = len(wheres) - shown
+    return "; ".join(wheres[:shown]) + (f"; and {number(more, 'more place')}" if more > 0 else "")

@@ -1,0 +1,172 @@
+"""Which kinds of adapter there are, and how one is made from a provider's `[adapter]` table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from providers.errors import ConfigurationError
+from providers.http import Transport, utc_now
+from providers.interface import Adapter, Capabilities
+from providers.manual import ManualAdapter, read_manual_table
+from providers.memory import MemoryProvider, read_memory_table
+from providers.reading import Calendar
+from providers.rest import RestAdapter
+from providers.section import Section, TableError
+from providers.table import read_adapter_table, url_problem
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Setting:
+    """Where an adapter is to work. `sandbox`: this machine may be reached, and providers may be played."""
+
+    provider: str
+    where: str
+    sandbox: bool
+    zone: ZoneInfo
+    environ: Mapping[str, str]
+    clock: Callable[[], datetime]
+
+
+Make = Callable[[Mapping[str, object], Setting], Adapter]
+Can = Callable[[Mapping[str, object], str], Capabilities]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kind:
+    """One kind of adapter: what a table of it can do (this checks the table whole), and how it is made."""
+
+    can: Can
+    make: Make
+
+
+def _make_rest(table: Mapping[str, object], setting: Setting) -> Adapter:
+    read = read_adapter_table(table, setting.where)
+    url = read.base_url
+    if url.startswith("env:"):
+        name = url.removeprefix("env:")
+        url = setting.environ.get(name, "")
+        if not url:
+            raise ConfigurationError(
+                f"{setting.where}: adapter.base_url: the environment variable {name} is not set; "
+                f"set it to the provider's address, {name}=https://host/path"
+            )
+        if problem := url_problem(url):
+            raise ConfigurationError(f"{setting.where}: adapter.base_url: {name} {problem}")
+    if url.startswith("http:") and not setting.sandbox:
+        raise ConfigurationError(
+            f"{setting.where}: adapter.base_url: expected https://…; http:// is for a sandbox ledger on this machine"
+        )
+    transport = Transport(
+        setting.provider,
+        settings=read.http,
+        auth=read.auth.open(setting.environ),
+        allow_loopback=setting.sandbox,
+        clock=setting.clock,
+    )
+    calendar = Calendar(zone=setting.zone, end_excluded=read.end_excluded)
+    return RestAdapter(setting.provider, read, base_url=url, transport=transport, calendar=calendar)
+
+
+def _make_manual(table: Mapping[str, object], setting: Setting) -> Adapter:
+    return ManualAdapter(setting.provider, channel=read_manual_table(table, setting.where))
+
+
+def _manual_can(table: Mapping[str, object], where: str) -> Capabilities:
+    read_manual_table(table, where)
+    return ManualAdapter.capabilities
+
+
+def _make_memory(table: Mapping[str, object], setting: Setting) -> Adapter:
+    read = read_memory_table(table, setting.where)
+    if not setting.sandbox:
+        raise ConfigurationError(
+            f'{setting.where}: adapter.kind: "memory" keeps nothing for anyone and is for a sandbox ledger only; '
+            'write "manual", or describe the provider\'s API with "rest"'
+        )
+    return MemoryProvider(
+        setting.provider,
+        script=read.script,
+        promise=read.promise,
+        idempotent=read.idempotent,
+        can_find=read.can_find,
+        clock=setting.clock,
+        zone=setting.zone.key,
+    )
+
+
+def _memory_can(table: Mapping[str, object], where: str) -> Capabilities:
+    read = read_memory_table(table, where)
+    return Capabilities(idempotent=read.idempotent, can_find=read.can_find)
+
+
+KINDS: Mapping[str, Kind] = {
+    "rest": Kind(can=lambda table, where: read_adapter_table(table, where).capabilities, make=_make_rest),
+    "manual": Kind(can=_manual_can, make=_make_manual),
+    "memory": Kind(can=_memory_can, make=_make_memory),
+}
+"""Every kind of adapter, by the word that `[adapter] kind` says."""
+
+
+def make_adapter(
+    provider: str,
+    table: Mapping[str, object],
+    *,
+    where: str,
+    sandbox: bool,
+    zone: str,
+    environ: Mapping[str, str],
+    clock: Callable[[], datetime] = utc_now,
+) -> Adapter:
+    """The adapter of a provider. Connects to nothing yet; secrets are looked up once, to tell a missing one now.
+
+    Args:
+        provider: its id.
+        table: its `[adapter]` table, as `tomllib` gives it.
+        where: the file it stands in, for messages.
+        sandbox: whether the ledger is a sandbox: only then may this machine be reached, or a provider be played.
+        zone: the IANA zone in which the provider counts days; "" for UTC.
+        environ: where `env:` addresses and secrets are looked up.
+        clock: what dates a transmission, aware UTC.
+
+    Raises:
+        TableError: the table is wrong; every problem with its place.
+        ConfigurationError: the zone, an address or a secret is missing or wrong.
+    """
+    kind = _kind(table, where)
+    try:
+        place = ZoneInfo(zone or "UTC")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ConfigurationError(
+            f'{where}: zone: there is no zone "{zone}"; write one like "Europe/Dublin"'
+        ) from None
+    setting = Setting(provider=provider, where=where, sandbox=sandbox, zone=place, environ=environ, clock=clock)
+    return kind.make(table, setting)
+
+
+def capabilities_of(table: Mapping[str, object], *, where: str) -> Capabilities:
+    """What an adapter made from this table could do. No network, no environment, no secret.
+
+    Raises:
+        TableError: the table is wrong; every problem with its place.
+    """
+    return _kind(table, where).can(table, where)
+
+
+def check_adapter_table(table: Mapping[str, object], where: str) -> list[str]:
+    """Everything that is wrong with an `[adapter]` table, each with file and key; empty if nothing is."""
+    try:
+        capabilities_of(table, where=where)
+    except TableError as error:
+        return list(error.problems)
+    return []
+
+
+def _kind(table: Mapping[str, object], where: str) -> Kind:
+    problems: list[str] = []
+    word = Section(table, where=where, path="adapter", problems=problems).word("kind", tuple(KINDS))
+    if problems:
+        raise TableError(problems)
+    return KINDS[word]
