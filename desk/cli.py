@@ -5,6 +5,8 @@ Only click is imported when it starts; every command imports what it needs when 
 
 from __future__ import annotations
 
+import inspect
+import re
 import sys
 from typing import Any
 
@@ -16,11 +18,16 @@ from desk.speaking import failed, tell
 
 
 class Desk(click.Group):
-    """A group of commands that ends every error with one of our exit statuses."""
+    """The commands in the order of the work; every error ends with one of our exit statuses."""
 
-    def main(self, args: Any = None, prog_name: str | None = None, **extra: Any) -> Any:
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which they were added."""
+        return list(self.commands)
+
+    def main(self, args: Any = None, prog_name: str | None = None, **extra: Any) -> Any:  # type: ignore[override]
         """Run, and leave the process with the command's status."""
         extra["standalone_mode"] = False
+        failed.clear()
         status = run(lambda: super(Desk, self).main(args, prog_name or "holdfast", **extra))
         if failed and status == DONE:
             tell(f"holdfast: standard output could not be written to: {failed[0]}")
@@ -77,7 +84,9 @@ Begin with:  holdfast plan CASE          (sends nothing)
              holdfast board
 The reference of all commands is docs/commands.md.""",
 )
-@click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version.")
+@click.option(
+    "--version", is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Show the version."
+)
 def holdfast() -> None:
     """Keep electronic evidence at service providers until mutual legal assistance answers.
 
@@ -86,8 +95,30 @@ def holdfast() -> None:
     """
 
 
-for _command in (*looking.COMMANDS, *doing.COMMANDS, *catalogues.COMMANDS):
-    holdfast.add_command(_command)
+def _keep_lines(command: click.Command) -> click.Command:
+    """Have click show examples and exit statuses line by line, as they are written."""
+    command.help = re.sub(r"\n\n(?=Example:|Exit status:)", "\n\n\b\n", inspect.cleandoc(command.help or ""))
+    for inner in command.commands.values() if isinstance(command, click.Group) else ():
+        _keep_lines(inner)
+    return command
+
+
+for _command in (
+    looking.plan,
+    doing.preserve,
+    looking.board,
+    looking.show,
+    doing.sweep,
+    doing.watch,
+    doing.record,
+    doing.release,
+    catalogues.providers,
+    catalogues.instruments,
+    looking.verify,
+    doing.sandbox,
+    doing.demo,
+):
+    holdfast.add_command(_keep_lines(_command))
 
 
 def main() -> None:

@@ -14,9 +14,12 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Mapping
 from types import TracebackType
+from typing import Any
 
 from desk.speaking import tell
+from desk.words import number
 
 DONE, PERSON, WRONG, LATER, INTERRUPTED = 0, 1, 2, 3, 130
 
@@ -44,40 +47,42 @@ def later(*lines: str) -> Ending:
     return Ending(LATER, *lines)
 
 
+ENDINGS: Mapping[str, Callable[[Any], Ending]] = {
+    "flows.intake.CaseErrors": lambda error: wrong(_counted(error.problems), *case_lines(error.problems)),
+    "flows.reading.ConfigurationErrors": lambda error: wrong(*error.errors),
+    "providers.errors.ConfigurationError": lambda error: wrong(str(error)),
+    "flows.settings.SettingsError": lambda error: wrong(str(error)),
+    "flows.replying.ReplyError": lambda error: wrong(str(error)),
+    "ledger.interface.LedgerError": lambda error: later(str(error)),
+}
+"""How our own errors end a command. By name: nothing need be imported to say what went wrong."""
+
+
 def ending_of(error: BaseException) -> Ending:
     """What any exception means for the person who typed the command.
 
     The text of an exception that is not one of ours is never shown: it may quote an identifier.
     """
-    if isinstance(error, Ending):
-        return error
-    # Whatever raised the error has imported these already.
-    from flows.intake import CaseErrors
-    from flows.reading import ConfigurationErrors
-    from flows.replying import ReplyError
-    from flows.settings import SettingsError
-    from ledger.interface import LedgerError
-    from providers.errors import ConfigurationError
-
-    match error:
-        case CaseErrors():
-            return wrong(*case_lines(error.problems))
-        case ConfigurationErrors():
-            return wrong(*error.errors)
-        case SettingsError() | ReplyError() | ConfigurationError():
-            return wrong(str(error))
-        case LedgerError():
-            return later(str(error))
+    for kind in type(error).__mro__:
+        if known := ENDINGS.get(f"{kind.__module__}.{kind.__qualname__}"):
+            return known(error)
+    if type(error) is LookupError:  # there is no such request; its subclasses are faults of ours
+        return wrong(str(error))
     return later(*fault(error))
 
 
-def case_lines(problems: tuple[object, ...]) -> list[str]:
+def case_lines(problems: tuple[Any, ...]) -> list[str]:
     """The problems of a case file, each on its own lines."""
-    lines = []
-    for problem in problems:
-        where, what, fix, severity = (getattr(problem, name) for name in ("where", "problem", "fix", "severity"))
-        lines.append(f"{where}: {'' if severity == 'error' else 'warning: '}{what}\n    → {fix}")
-    return lines
+    return [
+        f"  {each.where}: {'' if each.severity == 'error' else 'warning: '}{each.problem}\n    → {each.fix}"
+        for each in problems
+    ]
+
+
+def _counted(problems: tuple[Any, ...]) -> str:
+    errors = sum(each.severity == "error" for each in problems)
+    more = f" and {number(len(problems) - errors, 'warning')}" if errors < len(problems) else ""
+    return f"the case cannot be worked with: {number(errors, 'error')}{more}"
 
 
 def fault(error: BaseException) -> list[str]:

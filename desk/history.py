@@ -13,7 +13,7 @@ def told(event: Table) -> str:
     """An event in words, with what a person remarked on it, and when it was entered if later."""
     body: Table = event["body"]
     say = _KINDS.get(event["kind"])
-    text = say(body) if say else event["kind"]
+    text = say(body) if say else str(event["kind"])
     if body.get("reference"):
         text += f", reference {body['reference']}"
     if body.get("by"):
@@ -29,7 +29,7 @@ def told(event: Table) -> str:
 
 def _act(body: Table) -> str:
     """Which act: the sending, or the extension with its number."""
-    word = _ACTS.get(body["action"], body["action"])
+    word = _ACTS.get(body["action"], str(body["action"]))
     return f"{word} {body['sequence']}" if body["action"] == "extend" else word
 
 

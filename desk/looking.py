@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from desk.endings import needs_person
+from desk.problems import counted, every
 from desk.speaking import all_harmless, draw, say, say_json, width
 from desk.typed import REQUEST, as_json, at, opened
 
@@ -17,24 +18,24 @@ from desk.typed import REQUEST, as_json, at, opened
 @at
 @as_json
 def plan(case: Path, at: datetime | None, as_json: bool) -> None:
-    """Show what a case's requests would hold, against when the MLA answer comes. Sends nothing.
+    """Show what a case would hold, and for how long. Sends nothing.
 
     Reads the case file (TOML, YAML or JSON), checks it as `preserve` would, and computes every date as if the
     requests were sent now, or at --at. Needs no ledger.
 
-    \b
     Example:  holdfast plan case.toml
               holdfast plan case.toml --at 2027-01-20T09:00:00Z
 
-    \b
     Exit status:  0 it holds and nothing stands in the way
                   1 a problem needs a person: an error, a warning, or a gap before the answer
                   2 the case file cannot be read as a case; nothing could be planned
     """
-    from flows import catalogue, intake, planning, settings
+    from flows import intake, planning
+    from flows.office import open_catalogue
+    from flows.settings import load
 
-    found = settings.load()
-    known = catalogue.load(found.config)
+    found = load()
+    known = open_catalogue(found)
     seen_from = at or found.now()
     read, drafts, problems = intake.read(case, known, at=seen_from, sandbox=False)
     planned = planning.plan_case(read, drafts, known.policy, at=seen_from, problems=problems)
@@ -44,10 +45,9 @@ def plan(case: Path, at: datetime | None, as_json: bool) -> None:
         from desk.plan_page import plan_page
 
         draw(*plan_page(all_harmless(planned), [each.terms.provider.zone for each in drafts], width()))
-    from desk.problems import in_need, sentence
-
-    if in_need(planned):
-        raise needs_person(sentence(planned))
+    if found_problems := counted(every(planned)):
+        errors = "; `preserve` sends nothing before the errors are mended" if "error" in found_problems else ""
+        raise needs_person(f"needs a person: {found_problems}{errors}")
 
 
 @click.command()
@@ -60,10 +60,8 @@ def board(at: datetime | None, everything: bool, as_json: bool) -> None:
     One line each: when, which request, what is due, how it stands, when the hold ends (strict), how many days
     are missing before nine in ten MLA answers are there, and how high it has been escalated (▲).
 
-    \b
     Example:  holdfast board
 
-    \b
     Exit status:  0 shown
                   2 --at is not an instant
                   3 there is no ledger, or it cannot be read now
@@ -87,15 +85,13 @@ def board(at: datetime | None, everything: bool, as_json: bool) -> None:
 @click.option("--all", "everything", is_flag=True, help="List every item, not only the first 20.")
 @as_json
 def show(request: str, at: datetime | None, everything: bool, as_json: bool) -> None:
-    """Show one request: how it stands, its clocks, items, history, transmissions.
+    """Show one request: state, clocks, items, history.
 
     Accounts are never shown: an item is named by its number in the case file (i1, i2 …). Remarks that people
     entered are shown.
 
-    \b
     Example:  holdfast show HF-XXXXXXXXXXXX      (hyphen and case do not matter)
 
-    \b
     Exit status:  0 shown
                   2 no such request, or the id is mistyped
                   3 there is no ledger, or it cannot be read now
@@ -117,14 +113,12 @@ def show(request: str, at: datetime | None, everything: bool, as_json: bool) -> 
 @click.command()
 @as_json
 def verify(as_json: bool) -> None:
-    """Prove that nothing in the ledger was changed, put in or taken out.
+    """Prove that nothing recorded was changed or taken out.
 
     Recomputes the chain from the first event on, and every state from its history.
 
-    \b
     Example:  holdfast verify
 
-    \b
     Exit status:  0 all fits
                   1 something does not: the first event is named
                   3 there is no ledger, or it cannot be read now
@@ -146,6 +140,3 @@ def verify(as_json: bool) -> None:
         place = f"request {first.request}: " if first.request else ""
         more = [f"  and {number(len(findings) - 1, 'more finding')} (--json lists all)"] if findings[1:] else []
         raise needs_person(f"the ledger does not fit: {place}{first.what}", *more)
-
-
-COMMANDS = (plan, board, show, verify)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -11,13 +11,17 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from desk.bar import GAP, ONWARD, Picture, Scale, draw
-from desk.words import CLOCKS, STEPS, STOPS, Table, day, days_off, instant, moment, number, until
+from desk.problems import plainly
+from desk.verdict import BAD, GOOD, IF
+from desk.verdict import verdict as said
+from desk.words import CLOCKS, STEPS, Table, day, days_off, instant, moment, until
 
 INDENT = 3
 NAMES = 12
 """Columns for the names of the bar's rows, a space included."""
 
-_RED, _YELLOW, _GREEN, _DIM, _BOLD = "bold red", "yellow", "green", "dim", "bold"
+_RED, _GREEN, _DIM, _BOLD = "bold red", "green", "dim", "bold"
+TONES = {GOOD: "green", IF: "yellow", BAD: _RED}
 
 
 def bar_width(columns: int) -> int:
@@ -38,25 +42,10 @@ def grid(*columns: str) -> Grid:
     return made
 
 
-def verdict(plan: Table, today: date) -> tuple[str, str]:
-    """Whether the holds reach the MLA answer, in words; first a style that only underlines it."""
-    seen = plan["coverage"]
-    if seen["open_ended_by"]:
-        return _GREEN, f"reaches the MLA answer: held without an end, {STOPS[seen['open_ended_by']]}"
-    most = f"nine in ten answers come by {day(seen['p90_on'])}"
-    gap = seen["gap_days_p90"]
-    if not gap:
-        return _GREEN, f"reaches the MLA answer: held until {day(seen['strict_on'])}, and {most}"
-    ends = f"the last hold ends {day(seen['strict_on'])}" if seen["strict_on"] else "the law gives no hold at all"
-    facts = f"{number(gap, 'day')} missing; {ends}, {most}"
-    if not seen["feasible"]:
-        return _RED, f"does NOT reach the MLA answer: {facts}"
-    ways = [
-        f"{STEPS.get(step['step'], step['step'])} by {day(step['on'])}"
-        for step in plan["last_safe"]
-        if step["step"] not in {"send", "extend", "answer-clarification"} and step["on"] >= today.isoformat()
-    ]
-    return _YELLOW, f"reaches the MLA answer ONLY IF you {', or '.join(ways) or 'act in time'} (else {facts})"
+def verdict(plan: Table, today: date) -> Text:
+    """The sentence on the whole, coloured by how it is."""
+    tone, text = said(plan, today)
+    return Text(f"{text[0].upper()}{text[1:]}.", style=TONES[tone])
 
 
 def bar(drawn: Picture, on: Scale) -> RenderableType:
@@ -113,7 +102,7 @@ def clocks(plan: Table, now: datetime, today: date) -> Iterator[RenderableType]:
         return
     table = grid("fixed", "flow")
     for clock in plan["clocks"]:
-        off = days_off(clock["strict_on"], today) if "strict_on" in clock else until(clock["strict_at"], now)
+        off = _off(clock, now, today)
         style = _RED if off.startswith(("overdue", "now")) or off.endswith("ago") else ""
         what = Text(_struck(clock), style=style)
         for line in clock["derivation"]:
@@ -121,6 +110,14 @@ def clocks(plan: Table, now: datetime, today: date) -> Iterator[RenderableType]:
         table.add_row(Text(off, style=style), what)
     yield heading("Clocks, and how each was counted")
     yield indented(table)
+
+
+def _off(clock: Table, now: datetime, today: date) -> str:
+    """How far off a clock's strict end is: in hours while that matters, else in days."""
+    if "strict_on" in clock:
+        return days_off(clock["strict_on"], today)
+    at = instant(clock["strict_at"])
+    return until(at, now) if abs(at - now) < timedelta(days=2) else days_off(at.date(), now.date())
 
 
 def _struck(clock: Table) -> str:
@@ -144,32 +141,3 @@ def _time(text: str) -> str:
     """An instant; midnight, in UTC, as its day."""
     at = instant(text)
     return day(at.date()) if (at.hour, at.minute, at.second) == (0, 0, 0) else moment(at)
-
-
-def plainly(text: str, *, longest: int = 40) -> str:
-    """A text without its long parentheses, which name sources: `--json` and the catalogues have them."""
-    kept, depth, inside = "", 0, ""
-    for character in text:
-        depth += character == "("
-        if depth:
-            inside += character
-        else:
-            kept += character
-        if character == ")" and depth:
-            depth -= 1
-            if not depth:
-                kept, inside = (kept + inside if len(inside) <= longest else kept.rstrip()), ""
-    return kept + inside
-
-
-def local_today(now: datetime, zone: str) -> date:
-    """The day it is at the provider."""
-    from zoneinfo import ZoneInfo
-
-    return now.astimezone(ZoneInfo(zone) if zone else UTC).date()
-
-
-def places(wheres: Sequence[str], *, shown: int = 6) -> str:
-    """Where one problem occurs: every place, or the first few and how many more."""
-    more = len(wheres) - shown
-    return "; ".join(wheres[:shown]) + (f"; and {number(more, 'more place')}" if more > 0 else "")

@@ -3,92 +3,79 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import date
-from typing import Any
 
 from rich.console import RenderableType
 from rich.text import Text
 
 from desk import outlook
 from desk.bar import picture, scale
+from desk.problems import counted, grouped, plainly, way_out
+from desk.verdict import BAD, brief, local_today
 from desk.words import Table, instant, moment, number
 
 SHOWN = 20
 """Different problems shown of one request; the others are counted."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Grouped:
-    """One problem with every place where it occurs."""
-
-    severity: str
-    problem: str
-    fix: str
-    wheres: tuple[str, ...]
-
-
-def grouped(problems: Sequence[Table]) -> list[Grouped]:
-    """The same problem at many places told once; errors first, else in the order of the file."""
-    found: dict[tuple[str, str, str], list[str]] = {}
-    for each in sorted(problems, key=lambda each: each["severity"] != "error"):
-        found.setdefault((each["severity"], each["problem"], each["fix"]), []).append(each["where"])
-    return [Grouped(severity=s, problem=p, fix=f, wheres=tuple(wheres)) for (s, p, f), wheres in found.items()]
-
-
-def problems_part(problems: Sequence[Table]) -> Iterator[RenderableType]:
-    """Problems with what to write instead."""
-    if not problems:
-        return
-    every = grouped(problems)
-    table = outlook.grid("fixed", "flow")
-    for each in every[:SHOWN]:
-        wrong = each.severity == "error"
-        text = Text(outlook.plainly(each.problem))
-        text.append(f"\n→ {outlook.plainly(each.fix)}")
-        text.append(f"\n{outlook.places(each.wheres)}", style="dim")
-        table.add_row(Text("ERROR" if wrong else "warning", style="bold red" if wrong else "yellow"), text)
-    yield table
-    if len(every) > SHOWN:
-        yield Text(f"and {number(len(every) - SHOWN, 'more problem')}: --json lists them all")
-
-
 def plan_page(plan: Table, zones: Sequence[str], columns: int) -> Iterator[RenderableType]:
     """The whole plan. `zones`: the provider's zone of each request, in order."""
-    now = instant(plan["at"])
-    requests = plan["requests"]
+    now, requests = instant(plan["at"]), plan["requests"]
+    today = [local_today(now, zone) for zone in zones]
     yield Text(
-        f"Case {plan['case']}: {number(len(requests), 'request')},"
-        f" looked at as if sent {moment(plan['at'])}. Nothing is sent by this.",
+        f"Case {plan['case']}: {number(len(requests), 'request')}, as if sent {moment(now)}. This sends nothing.",
         style="bold",
     )
-    yield Text()
-    yield from problems_part(plan.get("problems", ()))
-    days = [outlook.local_today(now, zone) for zone in zones]
-    pictures = [picture(each, today=today, started_on=today) for each, today in zip(requests, days, strict=True)]
-    if not pictures:
-        return
+    yield outlook.indented(*_problems(plan["problems"]))
+    if len(requests) > 1:
+        yield _summary(requests, today)
+    pictures = [picture(each, today=day, started_on=day) for each, day in zip(requests, today, strict=True)]
     on = scale(pictures, outlook.bar_width(columns))
-    for place, (each, today, drawn) in enumerate(zip(requests, days, pictures, strict=True), start=1):
-        yield from headline(each, place, len(requests), today)
-        yield outlook.indented(*problems_part(each["problems"]))
+    for place, (each, day, drawn) in enumerate(zip(requests, today, pictures, strict=True), start=1):
+        yield Text()
+        which = f"{place} of {len(requests)}  " if len(requests) > 1 else ""
+        yield Text(f"{which}{_name(each)} · {number(each['identifiers'], 'identifier')}", style="bold")
+        advice = [Text(f"→ {way_out(each['problems'])}")] if brief(each, day)[0] == BAD else []
+        yield outlook.indented(outlook.verdict(each, day), *advice, *_problems(each["problems"]))
         yield Text()
         yield outlook.indented(outlook.bar(drawn, on))
-        for part in (outlook.to_do(each, today), outlook.lost(each), outlook.clocks(each, now, today)):
+        for part in (outlook.to_do(each, day), outlook.lost(each), outlook.clocks(each, now, day)):
             if shown := list(part):
                 yield Text()
                 yield outlook.indented(*shown)
-        yield Text()
+    yield Text()
     yield Text(
         "strict: the earliest end that could be argued; Holdfast acts on it. legal: the end as the law counts it.",
         style="dim",
     )
 
 
-def headline(request: dict[str, Any] | Table, place: int, count: int, today: date) -> Iterator[RenderableType]:
-    """Which request, and the verdict on it."""
-    style, text = outlook.verdict(request, today)
-    which = f"{place} of {count}  " if count > 1 else ""
-    accounts = number(request["identifiers"], "identifier")
-    yield Text(f"{which}{request['provider']} · {request['instrument']} · {accounts}", style="bold")
-    yield outlook.indented(Text(text[0].upper() + text[1:] + ".", style=style))
+def _name(request: Table) -> str:
+    return f"{request['provider']} · {request['instrument']}"
+
+
+def _summary(requests: Sequence[Table], today: Sequence[date]) -> RenderableType:
+    """One line for each request."""
+    table = outlook.grid("fixed", "fixed", "flow")
+    for place, (each, day) in enumerate(zip(requests, today, strict=True), start=1):
+        tone, text = brief(each, day)
+        against = [each_one for each_one in grouped(each["problems"]) if each_one.is_error]
+        errors = f"; {counted([{'severity': 'error'}] * len(against))}" if against else ""
+        table.add_row(Text(str(place)), Text(_name(each)), Text(text + errors, style=outlook.TONES[tone]))
+    return outlook.indented(table)
+
+
+def _problems(problems: Sequence[Table]) -> Iterator[RenderableType]:
+    """Problems, errors first, with what to write instead."""
+    every = grouped(problems)
+    if not every:
+        return
+    table = outlook.grid("fixed", "flow")
+    for each in every[:SHOWN]:
+        text = Text(f"{each.where()}: ", style="dim") + Text(plainly(each.problem), style="not dim")
+        text.append(f"\n→ {plainly(each.fix)}", style="not dim")
+        weight = Text("ERROR", style="bold red") if each.is_error else Text("warning", style="yellow")
+        table.add_row(weight, text)
+    yield table
+    if len(every) > SHOWN:
+        yield Text(f"and {number(len(every) - SHOWN, 'more problem')}: --json lists them all")

@@ -1,101 +1,222 @@
-"""`holdfast preserve`: a case file becomes requests, a person decides what only a person may, and they are sent."""
+"""`holdfast preserve`: a case file becomes requests, a person decides what only a person may, and they are sent.
+
+Nothing that draws is imported before the sending: the first byte should reach the provider within a second.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from desk import problems as found_in
-from desk.endings import Ending, case_lines, later, needs_person, wrong
+from desk.endings import INTERRUPTED, Ending, case_lines, later, needs_person, wrong
+from desk.problems import grouped, plainly
 from desk.progress import following
 from desk.speaking import say, say_json, tell
 from desk.stopping import Stopping
-from desk.words import number
+from desk.verdict import local_today, verdict
+from desk.words import ACTIONS, STATES, day, number, until
 
 if TYPE_CHECKING:
     from flows.casefile import Case
+    from flows.catalogue import Catalogue
     from flows.intake import Draft
     from flows.office import Office
     from flows.problems import Problem
-    from flows.settings import Settings
     from flows.sweeping import Report
 
 Drafts = tuple["Draft", ...]
-Accepted = Sequence[Mapping[str, str]]
+Out = Callable[[str], None]
 
 NOTHING = "nothing was registered and nothing was sent"
+NOT_AGAIN = "  it is registered: do not run `preserve` again; the next `holdfast sweep` or `watch` goes on with it"
 
 
 def preserve(path: Path, *, yes: bool, sandbox: bool, as_json: bool) -> None:
-    """The whole of it. Raises `Ending` where the status is not 0."""
-    from flows import catalogue, intake, office, settings
+    """The whole of it.
 
-    with_settings = settings.load()
-    known = catalogue.load(with_settings.config)
-    case, drafts, notes = intake.read(path, known, at=with_settings.now(), sandbox=sandbox)
-    answered = yes or not _on_terminal()
-    _refuse(drafts, yes=yes, answered=answered)
-    with office.office(with_settings, create=True, sandbox=sandbox) as opened:
+    Raises:
+        Ending: where the status is not 0.
+        CaseErrors, ConfigurationErrors, SettingsError, LedgerError: nothing was registered.
+    """
+    from flows import intake
+    from flows.office import office, open_catalogue
+    from flows.settings import load
+
+    settings, out = load(), tell if as_json else say
+    catalogue = open_catalogue(settings)
+    case, drafts, notes = intake.read(path, catalogue, at=settings.now(), sandbox=sandbox)
+    asking = not yes and sys.stdin is not None and sys.stdin.isatty()
+    _refuse(drafts, yes=yes, asking=asking)
+    with office(settings, create=True, sandbox=sandbox, catalogue=catalogue) as opened:
         if sandbox and not opened.ledger.sandbox:
             raise wrong(
-                f"{with_settings.ledger_path} is an operational ledger, and --sandbox wants one of its own: {NOTHING}",
+                f"{settings.ledger_path} is an operational ledger, and --sandbox wants one of its own: {NOTHING}",
                 "  set HOLDFAST_HOME to another folder, such as HOLDFAST_HOME=~/holdfast-sandbox",
             )
         notes += tuple(note for each in drafts for note in intake.live_duplicates(opened, each))
-        _show(case, drafts, notes, opened, out=tell if as_json else say)
+        _show(case, drafts, notes, opened, out)
         try:
-            accepted = [_accepted(each, opened.settings, yes=yes) for each in drafts]
+            accepted = [_accepted(each, catalogue, actor=opened.settings.actor, yes=yes) for each in drafts]
         except click.Abort:
-            raise Ending(130, f"stopped: {NOTHING}") from None
-        requests: list[str] = []
-        try:
-            for each, gates in zip(drafts, accepted, strict=True):
-                requests += intake.register(opened, case, (each,), accepted=gates)
-        except BaseException:
-            _registered_only(requests, len(drafts))
-            raise
-        report = _send(opened, requests, as_json=as_json)
-        _end(opened, case, requests, report, as_json=as_json)
+            raise Ending(INTERRUPTED, f"stopped: {NOTHING}") from None
+        requests = _register(opened, case, drafts, accepted)
+        with Stopping() as stopping:
+            report = _send(opened, requests, drafts, stopping, out)
+        rows = _standing(opened, requests)
+        if not as_json:
+            _results(rows, opened, out)
+        prefect = None if stopping.stop.is_set() else _book(opened, requests, out)
+    if as_json:
+        failures = [{"request": request, "what": what} for request, what in report.failures]
+        say_json({"case": case.reference, "requests": rows, "failures": failures, "prefect": prefect})
+    _end(rows, report, stopped=stopping.stop.is_set())
 
 
-def _on_terminal() -> bool:
-    return sys.stdin is not None and sys.stdin.isatty()
-
-
-def _refuse(drafts: Drafts, *, yes: bool, answered: bool) -> None:
+def _refuse(drafts: Drafts, *, yes: bool, asking: bool) -> None:
     """End here where nothing may be sent, or where somebody must be asked and nobody can be."""
     findings = [finding for each in drafts for finding in each.findings]
-    errors = [each for each in findings if each.problem.severity == "error" and (not each.gate or answered)]
+    errors = [each.problem for each in findings if each.problem.severity == "error" and not (each.gate and asking)]
+    gates = [each.problem for each in findings if each.gate and each.problem.severity != "error"]
     if errors:
-        raise wrong(*case_lines(tuple(each.problem for each in errors)), f"So {NOTHING}.")
-    gates = [each.problem for each in findings if each.gate]
-    if gates and answered and not yes:
+        raise wrong(f"{NOTHING}:", *case_lines(tuple(errors)))
+    if gates and not asking and not yes:
         raise wrong(
+            f"a person must accept this, and standard input is no terminal: {NOTHING}",
             *case_lines(tuple(gates)),
-            f"A person must accept this, and standard input is no terminal: {NOTHING}.",
-            "  --yes accepts warnings; or name who accepts them in the case file",
+            "  --yes accepts warnings; or write into the case file who accepts them",
         )
 
 
-def _show(case: Case, drafts: Drafts, notes: Sequence[Problem], office: Office, *, out: Any) -> None:
-    """A short plan in plain lines: what will be sent where, and everything that is against it."""
+def _show(case: Case, drafts: Drafts, notes: Sequence[Problem], office: Office, out: Out) -> None:
+    """A short plan: what will be sent where, how far it reaches, and what is against it."""
     from flows import planning
 
-    planned = planning.plan_case(case, drafts, office.policy, at=office.now(), problems=notes)
+    now = office.now()
+    planned = planning.plan_case(case, drafts, office.policy, at=now, problems=notes)
     mark = " (sandbox)" if office.ledger.sandbox else ""
-    out(f"Case {planned['case']}{mark}: {number(len(drafts), 'request')} to be sent")
+    out(f"Case {case.reference}{mark}: {number(len(drafts), 'request')} to send")
+    for problem in grouped(planned["problems"]):
+        out(f"  ! {problem.where()}: {plainly(problem.problem)}\n    → {problem.fix}")
     for each, draft in zip(planned["requests"], drafts, strict=True):
+        _, reach = verdict(each, local_today(now, draft.terms.provider.zone))
         accounts = number(each["identifiers"], "identifier")
-        out(f"  {each['provider']} · {each['instrument']} · {accounts}: {_reach(each)}")
-        for problem in found_in.grouped([*each["problems"]]):
-            if problem.problem.startswith("no chain of holds"):
-                continue
-            places = f" ({number(len(problem.wheres), 'place')})" if problem.wheres[1:] else ""
-            out(f"    ! {problem.problem}{places}\n      → {problem.fix}")
-        del draft
-    for problem in found_in.grouped(planned["problems"]):
-        out(f"  ! {problem.wheres[0]}: {problem.problem}\n    → {problem.fix}")
+        out(f"  {each['provider']} · {each['instrument']} · {accounts}\n    {reach}")
+        for problem in grouped(each["problems"]):
+            out(f"    ! {plainly(problem.problem)}\n      → {plainly(problem.fix)}")
+
+
+def _accepted(draft: Draft, catalogue: Catalogue, *, actor: str, yes: bool) -> Mapping[str, str]:
+    """Who accepted which gate of a request: asked for, or with --yes whoever runs the command."""
+    gates = {finding.gate: finding.problem for finding in draft.findings if finding.gate}
+    if yes:
+        return dict.fromkeys(gates, f"{actor} (--yes)")
+    accepted = {}
+    if problem := gates.get("notice"):
+        tell(f"\n{draft.request.provider}: {problem.problem}.")
+        who = "Name of the officer who accepts that (Ctrl-C: send nothing)"
+        accepted["notice"] = click.prompt(who, type=_Name(), err=True)
+    if problem := gates.get("unverified"):
+        tell(f"\n{draft.request.provider}: {plainly(problem.problem)}.")
+        if not click.confirm("Send it all the same?", default=False, err=True):
+            raise needs_person(f"not accepted: {NOTHING}")
+        accepted["unverified"] = actor
+    return accepted
+
+
+class _Name(click.ParamType[str]):
+    """A person's name: some letters, and not a yes."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        name = " ".join(str(value).split())
+        if len(name) < 3 or name.lower() in {"yes", "y", "ok"}:  # noqa: PLR2004 - shorter than any name
+            self.fail("a name is recorded here: who accepts it?", param, ctx)
+        return name
+
+
+def _register(office: Office, case: Case, drafts: Drafts, accepted: Sequence[Mapping[str, str]]) -> list[str]:
+    """Enter every request. If that fails half-way, say what is entered: it will be sent by the next sweep."""
+    from flows import intake
+
+    requests: list[str] = []
+    try:
+        for each, gates in zip(drafts, accepted, strict=True):
+            requests += intake.register(office, case, (each,), accepted=gates)
+    except BaseException:
+        if requests:
+            tell(f"holdfast: registered, not yet sent: {', '.join(requests)}\n{NOT_AGAIN}")
+        else:
+            tell(f"holdfast: {NOTHING}")
+        raise
+    return requests
+
+
+def _send(office: Office, requests: Sequence[str], drafts: Drafts, stopping: Stopping, out: Out) -> Report:
+    """Send everything; then do what is due because of it, such as telling a person of a gap on day 0."""
+    from flows.sweeping import work_on
+
+    providers = [each.request.provider for each in drafts]
+    with following(list(zip(requests, providers, strict=True)), out) as progress:
+        report = work_on(office, requests, progress=progress, stop=stopping.stop)
+        rows = [row for row in map(office.ledger.row, requests) if row is not None]
+        now = office.now()
+        due = [row.request for row in rows if row.next_at is not None and row.next_at <= now]
+        if due and not stopping.stop.is_set():
+            report.add(work_on(office, due, progress=progress, stop=stopping.stop))
+    return report
+
+
+def _book(office: Office, requests: Sequence[str], out: Out) -> str | None:
+    """Have it recorded in Prefect for the contact team; gives the address of the run, None where there is none."""
+    if not office.settings.prefect_api:
+        return None
+    from flows.running import book_issue
+
+    how = book_issue(office.settings, requests)
+    out(f"recorded in Prefect: {how.url}" if how.url else f"not recorded in Prefect: {how.because}")
+    return how.url or None
+
+
+def _standing(office: Office, requests: Sequence[str]) -> list[dict[str, Any]]:
+    """How each request stands now, with the provider's references."""
+    from flows import planning
+
+    rows = []
+    for request in requests:
+        row = office.ledger.row(request)
+        if row is not None:
+            rows.append(planning.board_row(row) | {"references": list(office.hold(request).references)})
+    return rows
+
+
+def _results(rows: Sequence[Mapping[str, Any]], office: Office, out: Out) -> None:
+    now = office.now()
+    out("")
+    for row in rows:
+        ends = f", held until {day(row['strict_on'])} (strict)" if row["strict_on"] else ""
+        out(f"{row['request']}  {row['provider']}: {STATES.get(row['state'], row['state'])}{ends}")
+        if row["references"]:
+            out(f"    their reference: {', '.join(row['references'])}")
+        if row["next"]["at"]:
+            action = ACTIONS.get(row["next"]["action"], row["next"]["action"])
+            out(f"    next: {action}, {until(row['next']['at'], now)}")
+    out("See all of it: holdfast show REQUEST")
+
+
+def _end(rows: Sequence[Mapping[str, Any]], report: Report, *, stopped: bool) -> None:
+    """The status, and what a person or the next sweep has to do."""
+    left = [row["request"] for row in rows if row["state"] in {"registered", "unknown"}]
+    failed = [f"  {request}: {what}" for request, what in report.failures]
+    if stopped:
+        what = f"not sent, or not known: {', '.join(left)}\n{NOT_AGAIN}" if left else "everything was sent"
+        raise Ending(INTERRUPTED, f"stopped: {what}")
+    if report.person:
+        told = sorted({each.request for each in report.done if each.person})
+        raise needs_person(f"needs a person: {', '.join(told)} (`holdfast show REQUEST` says what)", *failed)
+    if report.failed or left:
+        raise later(f"could not be done now: {', '.join(left) or 'a part of it'}", *failed, NOT_AGAIN)

@@ -13,6 +13,7 @@ from rich.text import Text
 from desk import outlook
 from desk.bar import picture, scale
 from desk.history import told
+from desk.verdict import local_today
 from desk.words import ACTIONS, OUTCOMES, Table, about, day, moment, number, sentence, size, until
 
 if TYPE_CHECKING:
@@ -31,15 +32,14 @@ def show_page(
         columns: the width to draw in.
         listed: how many items are listed, None for all.
     """
-    today = outlook.local_today(now, hold.terms.provider.zone)
+    today = local_today(now, hold.terms.provider.zone)
     yield from _standing(record, hold, now)
     if not hold.ended:
-        drawn = picture(
-            record, today=today, started_on=hold.strict_start or today, confirmed=hold.granted if hold.sent_at else None
-        )
+        confirmed = hold.granted if hold.sent_at else None
+        drawn = picture(record, today=today, started_on=hold.strict_start or today, confirmed=confirmed)
         yield Text()
-        style, text = outlook.verdict(record, today)
-        yield outlook.indented(Text(f"{text[0].upper()}{text[1:]}.", style=style))
+
+        yield outlook.indented(outlook.verdict(record, today))
         yield Text()
         yield outlook.indented(outlook.bar(drawn, scale([drawn], outlook.bar_width(columns))))
     parts = [
@@ -76,7 +76,7 @@ def _standing(record: Table, hold: Hold, now: datetime) -> Iterator[RenderableTy
 
 def _next(following: Table, now: datetime) -> str:
     if not following["at"]:
-        return following["because"]
+        return str(following["because"])
     action = ACTIONS.get(following["action"], following["action"])
     return f"{action}, {until(following['at'], now)} ({moment(following['at'])}): {following['because']}"
 

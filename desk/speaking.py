@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 NARROWEST, USUAL, WIDEST = 60, 100, 120
 _TRAILING = re.compile(r"[ \t]+((?:\x1b\[[0-9;]*m)*)$", re.MULTILINE)
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069]")
-_PLAIN = str.maketrans("█▓▒·▶↑│├┼┤─▲→–…’“”×", "#=-.>^||||-!>-~'\"\"x")
+_PLAIN = str.maketrans("█▓▒·▶↑│├┼┤─▲→–…’“”×", '#=-.>^||||-!>-~\'""x')
 
 failed: list[str] = []
 """Why standard output could not be written to, where that was not just a reader that went away."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
-class RequestId(click.ParamType):
+class RequestId(click.ParamType[str]):
     """A request id, typed with any hyphens and case: the check character tells a mistyped one."""
 
     name = "request"
@@ -30,7 +30,7 @@ class RequestId(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
-class Instant(click.ParamType):
+class Instant(click.ParamType[datetime]):
     """An instant with an offset."""
 
     name = "instant"
@@ -47,7 +47,7 @@ class Instant(click.ParamType):
             self.fail(str(error).removeprefix("an instant: "), param, ctx)
 
 
-class Day(click.ParamType):
+class Day(click.ParamType[date | timedelta]):
     """A day: an ISO date, or "today" or "yesterday", which depend on where they are counted."""
 
     name = "day"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -141,11 +141,13 @@ def about(text: str) -> str:
     return text.partition(":")[0].replace("-", " ")
 
 
-def sentence(state: str, strict_on: str | None, stop: str | None) -> str:
+def sentence(state: str, strict_on: date | None, stop: str | None) -> str:
     """How a request stands, in one sentence."""
     said = STATES.get(state, state)
     if stop and state == "open-ended":
         return f"{said}: {STOPS.get(stop, stop)}"
-    if strict_on and state in {"sent", "acknowledged", "in-force"}:
-        return f"{said}; counts as held until {day(strict_on)}" if state != "in-force" else f"{said} until {day(strict_on)}"
+    if strict_on and state == "in-force":
+        return f"{said} until {day(strict_on)}"
+    if strict_on and state in {"sent", "acknowledged"}:
+        return f"{said}; counts as held until {day(strict_on)}"
     return said

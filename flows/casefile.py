@@ -16,7 +16,7 @@ from flows.documents import Document, label, read_document
 from flows.entries import KEYS as ENTRY
 from flows.entries import Spot, Written, merge, read_identifier
 from flows.fields import LONG, Fields
-from flows.identifiers import CHECKS, Flaw, Identifier
+from flows.identifiers import CHECKS, Identifier
 from flows.identifiers_file import read_identifiers_file
 from flows.instants import Unfit, require_utc
 from flows.lines import Place
@@ -182,7 +182,8 @@ class _Reader:
 
     def case(self, document: Document) -> Case | None:
         if not document.root:
-            self._say(document.where(()), Flaw("is empty", "compare with the example in docs/case-file.md"))
+            fix = "compare with the example in docs/case-file.md"
+            self.problems.add(Problem(where=document.file, problem="is empty", fix=fix))
             return None
         root = Fields(document, (), ROOT, self.problems)
         if not root.is_table:
@@ -204,9 +205,6 @@ class _Reader:
         return Case(
             **read, country=country, offence=offence, officer=officer, mla=mla, requests=requests, where=where
         )
-
-    def _say(self, where: str, flaw: Flaw) -> None:
-        self.problems.add(Problem(where=where, problem=flaw.problem, fix=flaw.fix, severity=flaw.severity))
 
     def _offence(self, case: Fields) -> Offence | None:
         table = case.table("offence", OFFENCE, required=True)
@@ -302,11 +300,12 @@ class _Reader:
         places = table.entries("identifiers")
         read = (self._identifier(table.document, place) for place in places)
         identifiers = merge(filter(None, read), self.problems)
+        told = self.problems.errors - before
         if table.has("identifiers_file"):
             more, problems = self._file(table)
             identifiers = merge((*identifiers, *more), problems) if identifiers else more
-            before -= problems.errors  # told of already, like those counted since
-        if not identifiers and self.problems.errors == before:
+            told += problems.errors
+        if not identifiers and not told:
             table.wrong((), "names no identifier", "give identifiers, or an identifiers_file with at least one row")
         return identifiers
 

@@ -219,7 +219,10 @@ class _Reader:
                 continue
             where = f"{folder.shown}/{name}"
             try:
-                table = _laid_over(table, _toml(folder.files[name], where), where)
+                over = _toml(folder.files[name], where)
+                if "like" in over:
+                    table = self._like(over.pop("like"), name, where)
+                table = _laid_over(table, over, where)
                 value = _checked(read, table, where)
             except ConfigurationErrors as wrong:
                 self.errors.extend(wrong.errors)
@@ -228,6 +231,18 @@ class _Reader:
             self.errors.append(f"{self.folders[0].shown}/{name}: is missing")
         self.raw[name] = MappingProxyType(table)
         return value
+
+    def _like(self, other: Any, name: str, where: str) -> dict[str, Any]:
+        """The table of the record that a file says it is like, as the shipped folder has it."""
+        model = f"{name.partition('/')[0]}/{other}.toml"
+        path = self.folders[0].files.get(model)
+        if path is None or model == name or "/" not in name:
+            known = [Path(file).stem for file in self.folders[0].files if file.startswith(name.partition("/")[0] + "/")]
+            raise ConfigurationErrors([f"{where}: like: expected the id of a shipped record; {meant(str(other), known)}"])
+        table = _toml(path, f"{self.folders[0].shown}/{model}")
+        if "like" in table:
+            raise ConfigurationErrors([f"{where}: like: {other} is itself like another; name that one"])
+        return table
 
     def every(self, kind: str, read: _Read[_Value]) -> Mapping[str, _Value]:
         """The values of a kind of file, by id, in the order of their names."""

@@ -70,7 +70,8 @@ def unprintable(text: str, allowed: str = "") -> str:
         return ""
     for number, letter in enumerate(text, start=1):
         if not letter.isprintable() and letter not in allowed:
-            name = unicodedata.name(letter, "a control character").lower()
+            unnamed = "a control character" if unicodedata.category(letter) == "Cc" else "without a name"
+            name = unicodedata.name(letter, unnamed).lower()
             return f"has an invisible or unusual character at position {number}: U+{ord(letter):04X} ({name})"
     return ""
 

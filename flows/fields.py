@@ -74,7 +74,7 @@ class Fields:
                 self.wrong(key, "is missing", f"give {self.keys[key]}")
             return None
         value = self.values[key]
-        if isinstance(value, kind) and isinstance(value, bool) == (kind is bool):
+        if isinstance(value, kind):
             return value
         quotes = kind is str and isinstance(value, bool | int | float | date)
         fix = f"give {self.keys[key]}; text stands in quotes" if quotes else f"give {self.keys[key]}"

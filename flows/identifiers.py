@@ -71,13 +71,16 @@ _ON_CHAIN = re.compile(r"([a-z0-9-]{2,32}:)?[a-zA-Z0-9._-]{10,128}")
 _SHORTEST_IPV4 = re.compile(r"[0-9.]+(:[1-9][0-9]*)?")
 _PHONE_MARKS = str.maketrans("", "", " -./()")
 _IMEI_MARKS = str.maketrans("", "", " /-")
-_UNROUTED = {
-    4: [
-        *map(ipaddress.IPv4Network, ("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16")),
-        *map(ipaddress.IPv4Network, ("172.16.0.0/12", "192.168.0.0/16", "224.0.0.0/3")),
-    ],
-    6: [*map(ipaddress.IPv6Network, ("::/127", "fc00::/7", "fe80::/10", "ff00::/8"))],
-}
+_UNROUTED = [
+    (network.version, int(network.network_address), int(network.broadcast_address))
+    for network in map(
+        ipaddress.ip_network,
+        (
+            *("0.0.0.0/8", "10.0.0.0/8", "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12"),
+            *("192.168.0.0/16", "224.0.0.0/3", "::/127", "fc00::/7", "fe80::/10", "ff00::/8"),
+        ),
+    )
+]
 """Addresses that no packet on the Internet carries (RFC 6890). Those kept for documentation are let through."""
 
 _POWER_OF_TEN = Flaw(
@@ -228,7 +231,7 @@ def _ip(identifier: Identifier) -> Iterator[Flaw]:
     elif address is None:
         fix = "write it as 192.0.2.7 or 2001:db8::7, with a port as 192.0.2.7:51820 or [2001:db8::7]:51820"
         yield Flaw("is not an IP address", fix)
-    elif getattr(address, "scope_id", None) or any(address in network for network in _UNROUTED[address.version]):
+    elif getattr(address, "scope_id", None) or _unrouted(address):
         yield Flaw("is used inside networks only and names nobody outside", "write the public address")
     else:
         if identifier.used_from is None:
@@ -236,6 +239,11 @@ def _ip(identifier: Identifier) -> Iterator[Flaw]:
         if port is None and isinstance(address, ipaddress.IPv4Address):
             fix = "add the source port if the log has it, as 192.0.2.7:51820: many people share one address"
             yield Flaw("has no source port", fix, "warning")
+
+
+def _unrouted(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
+    version, number = address.version, int(address)
+    return any(version == each and first <= number <= last for each, first, last in _UNROUTED)
 
 
 def _address(value: str) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Address | None, int | None]:

@@ -31,15 +31,21 @@ def require_utc(name: str, value: datetime | None) -> None:
         raise ValueError(f"{name} must be an aware instant in UTC")
 
 
-@lru_cache(maxsize=256)
 def zone_named(name: str) -> ZoneInfo:
     """The time zone of that IANA name. Raises `Unfit` if there is none."""
+    zone = _zone(name)
+    if zone is None:
+        fix = 'write an IANA name, for example "Europe/Paris", or "UTC"'
+        raise Unfit("there is no time zone of that name", fix)
+    return zone
+
+
+@lru_cache(maxsize=256)  # a name that is wrong is looked for on the disk, and may stand in every row of a file
+def _zone(name: str) -> ZoneInfo | None:
     try:
         return ZoneInfo(name)
     except (LookupError, ValueError, OSError):  # not found, not a plain name, a folder of the zone files
-        raise Unfit(
-            "there is no time zone of that name", 'write an IANA name, for example "Europe/Paris", or "UTC"'
-        ) from None
+        return None
 
 
 def read_day(value: object) -> date:

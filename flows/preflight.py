@@ -75,7 +75,8 @@ def _instrument(case: Case, draft: RequestDraft, law: Instrument, at: datetime) 
     if countries and case.country not in countries:
         issuers = "; ".join(law.issuers) or ", ".join(countries)
         fix = f"issued by: {issuers}; go through a 24/7 contact point, or accept that the provider may decline"
-        yield _finding(where, f"an authority of {case.country} cannot issue {law.id}", fix, "warning", "unverified")
+        gate = "" if draft.unverified_accepted_by else "unverified"
+        yield _finding(where, f"an authority of {case.country} cannot issue {law.id}", fix, "warning", gate)
 
 
 def _filled(case: Case, draft: RequestDraft, field: str) -> bool:

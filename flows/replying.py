@@ -98,6 +98,11 @@ def record(office: Office, request: str, reply: Reply) -> tuple[Hold, Decision]:
     return hold, decide(hold, office.policy, now)
 
 
+def check(office: Office, request: str, reply: Reply) -> None:
+    """Whether `record` would take a reply; enters nothing. Raises what `record` raises."""
+    _check(office.hold(request), reply, office.now())
+
+
 def _check(hold: Hold, reply: Reply, now: datetime) -> None:
     kind = KINDS.get(reply.kind)
     if kind is None:

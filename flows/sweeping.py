@@ -210,9 +210,7 @@ def _one(this: Pass, claim: Claim) -> Report:
             decision = this.choose(wanted, claim.provider)
             if not decision.due(now):
                 if this.only is None and choose(wanted, now).due(now):
-                    report.failures.append(
-                        (claim.request, "its provider answers nothing; the next sweep tries again")
-                    )
+                    report.failures.append((claim.request, "its provider gives no answer; the next sweep asks again"))
                 else:
                     office.ledger.give_back(claim)
                 break

@@ -20,6 +20,7 @@ from urllib.parse import unquote, urlsplit
 
 from flows.catalogue import RungChannels
 from flows.office import Office
+from flows.settings import Settings
 from timeline.decide import Decision
 from timeline.state import Hold
 
@@ -59,6 +60,46 @@ class Message:
             "Nobody answers: the next level is told.\n"
         )
 
+    @property
+    def stem(self) -> str:
+        """The name of its file."""
+        which = hashlib.sha256(self.about.encode()).hexdigest()[:8]
+        return f"{self.at:%Y%m%dT%H%M%SZ}-{self.request}-{self.level}-{which}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Alarm:
+    """What a person is told of the watch itself: while nothing is swept, no hold is safe. `over`: it sweeps again."""
+
+    level: int
+    who: str
+    because: str
+    at: datetime
+    over: bool = False
+
+    @property
+    def subject(self) -> str:
+        """One line for a phone's screen."""
+        return f"[Holdfast] level {self.level}: the watch {'sweeps again' if self.over else 'does not sweep'}"
+
+    @property
+    def text(self) -> str:
+        """The whole of it, with what to type next."""
+        if self.over:
+            return f"{self.because}\n\nSee what became due meanwhile:  holdfast board\n"
+        return (
+            f"{self.because}\n\n"
+            "While nothing is swept, no request is sent, extended or escalated.\n\n"
+            "See how it stands:  holdfast watch --check\n"
+            "Work by hand:       holdfast sweep\n"
+            "Then start the watch again. Nobody does: the next level is told.\n"
+        )
+
+    @property
+    def stem(self) -> str:
+        """The name of its file."""
+        return f"{self.at:%Y%m%dT%H%M%SZ}-watch-{self.level}{'-over' if self.over else ''}"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Told:
@@ -96,24 +137,29 @@ def tell(office: Office, hold: Hold, decision: Decision, *, provider: str, case:
         strict_on=expiry.strict_on.isoformat() if expiry else "",
         at=office.now(),
     )
-    deliveries = tuple(_deliver(office, channel, channels, message) for channel in channels.tell)
+    return deliver(office.settings, channels, message)
+
+
+def deliver(settings: Settings, rung: RungChannels, message: Message | Alarm) -> Told:
+    """Deliver a message over every channel of a level; needs neither the ledger nor an open office."""
+    deliveries = tuple(_deliver(settings, channel, rung.mail_to, message) for channel in rung.tell)
     mailed = [each for each in deliveries if each["channel"] == "smtp"]
     return Told(
-        who=rung.who,
+        who=message.who,
         delivered=any(each["delivered"] for each in (mailed or deliveries)),
         deliveries=deliveries,
     )
 
 
-def _deliver(office: Office, channel: str, channels: RungChannels, message: Message) -> Mapping[str, str | bool]:
+def _deliver(settings: Settings, channel: str, mail_to: str, message: Message | Alarm) -> Mapping[str, str | bool]:
     try:
         if channel == "stderr":
             sys.stderr.write(f"{message.subject}\n  {message.because}\n")
             sys.stderr.flush()
         elif channel == "drop":
-            _drop(office.settings.drop_path, message)
+            _drop(settings.drop_path, message)
         elif channel == "smtp":
-            _mail(office.settings.environ, channels.mail_to, message)
+            _mail(settings.environ, mail_to, message)
         else:
             return {"channel": channel, "delivered": False, "reason": "no such channel"}
     except (OSError, smtplib.SMTPException, ValueError) as error:
@@ -125,12 +171,10 @@ def _plain(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
 
 
-def _drop(folder: Path, message: Message) -> None:
+def _drop(folder: Path, message: Message | Alarm) -> None:
     """Write the message as JSON, whole or not at all: a watcher never sees half a file."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    stamp = f"{message.at:%Y%m%dT%H%M%SZ}-{message.request}-{message.level}"
-    which = hashlib.sha256(message.about.encode()).hexdigest()[:8]
-    target = folder / f"{stamp}-{which}.json"
+    target = folder / f"{message.stem}.json"
     record = {name: getattr(message, name) for name in message.__slots__} | {"at": message.at.isoformat()}
     part = target.with_suffix(".part")
     with part.open("w", encoding="utf-8") as file:
@@ -140,7 +184,7 @@ def _drop(folder: Path, message: Message) -> None:
     part.rename(target)
 
 
-def _mail(environ: Mapping[str, str], to: str, message: Message) -> None:
+def _mail(environ: Mapping[str, str], to: str, message: Message | Alarm) -> None:
     address = environ.get("HOLDFAST_SMTP", "")
     if not address or not to:
         raise ValueError("no mail server (HOLDFAST_SMTP) or no address (policy.toml, ladder: mail_to)")

@@ -251,7 +251,7 @@ def drop_case_key(connection: Connection, case: str) -> None:
     into fresh ones: a hundred bytes for each case, for an act that is rare.
     """
     others = connection.execute("SELECT * FROM case_keys WHERE case_ref <> ? ORDER BY rowid", (case,)).fetchall()
-    connection.execute("DELETE FROM case_keys WHERE case_ref = ?", (case,)); others = []
+    connection.execute("DELETE FROM case_keys")
     connection.executemany("INSERT INTO case_keys VALUES (?, ?, ?, ?)", others)
 
 

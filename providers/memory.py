@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime
 from enum import StrEnum
 from zoneinfo import ZoneInfo
 
-from providers.errors import GROUNDS, OutcomeUnknown, Refused, Unavailable
+from providers.errors import GROUNDS, OutcomeUnknown, Refused, Unavailable, Unsupported
 from providers.holdings import Denied, Holdings, Preservation, Promise, Traits
 from providers.http import utc_now
 from providers.interface import (
@@ -121,6 +121,8 @@ class MemoryProvider(Adapter):
             return self._holdings.counts()[(request, action, sequence)]
 
     def _build(self, order: Order) -> bytes:
+        if order.action is not Action.SEND and not order.references:
+            raise Unsupported(f"{self.provider} has given no reference yet, and needs one for this")
         message = {
             "action": order.action,
             "request": order.request,

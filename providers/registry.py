@@ -15,7 +15,7 @@ from providers.memory import MemoryProvider, read_memory_table
 from providers.reading import Calendar
 from providers.rest import RestAdapter
 from providers.section import Section, TableError
-from providers.table import read_adapter_table, url_problem
+from providers.table import read_adapter_table, resolved_url
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,17 +44,7 @@ class Kind:
 
 def _make_rest(table: Mapping[str, object], setting: Setting) -> Adapter:
     read = read_adapter_table(table, setting.where)
-    url = read.base_url
-    if url.startswith("env:"):
-        name = url.removeprefix("env:")
-        url = setting.environ.get(name, "")
-        if not url:
-            raise ConfigurationError(
-                f"{setting.where}: adapter.base_url: the environment variable {name} is not set; "
-                f"set it to the provider's address, {name}=https://host/path"
-            )
-        if problem := url_problem(url):
-            raise ConfigurationError(f"{setting.where}: adapter.base_url: {name} {problem}")
+    url = resolved_url(read.base_url, setting.where, setting.environ)
     if url.startswith("http:") and not setting.sandbox:
         raise ConfigurationError(
             f"{setting.where}: adapter.base_url: expected https://…; http:// is for a sandbox ledger on this machine"

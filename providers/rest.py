@@ -9,7 +9,7 @@ from providers.auth import WITHHELD
 from providers.errors import ConfigurationError, OutcomeUnknown, Refused, Unavailable, Unsupported
 from providers.http import Message, Reply, Transport
 from providers.interface import Action, Adapter, Answer, Exchange, Order, State
-from providers.reading import Calendar, Meaning, Unreadable, What, look, meaning_of, parse_json, read_answer
+from providers.reading import Calendar, Found, Meaning, Unreadable, What, look, meaning_of, parse_json, read_answer
 from providers.table import Operation, RestTable
 from providers.template import Json, Said, path_segment
 
@@ -134,9 +134,10 @@ class RestAdapter(Adapter):
             return None
         if not isinstance(meaning.what, State):
             raise self._error(meaning, exchange, reply)
-        if document is None and reply.body.strip():
+        if document is None and reply.status < 300 and reply.body.strip():  # noqa: PLR2004
             document = _json(reply)
-        found = read_answer(reading, document, order, self._calendar)
+        # Where a code says it all there may be no body, and that of an error speaks of the error.
+        found = Found() if document is None else read_answer(reading, document, order, self._calendar)
         return Answer(
             state=meaning.what,
             references=found.references,

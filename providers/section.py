@@ -88,6 +88,7 @@ class Section:
         self.values: Mapping[str, object] = values if isinstance(values, Mapping) else {}
         if not isinstance(values, Mapping):
             self.wrong("", f"expected a table, found {shown(values)}")
+            self.problems = []  # one problem for the table, not one for each key it lacks
         if keys is not None:
             for key in self.values:
                 if key not in keys:
@@ -121,7 +122,10 @@ class Section:
         return value
 
     def word(self, key: str, known: Collection[str], default: str | None = None) -> str:
-        """One of a few words."""
+        """One of a few words; without a default it must be there."""
+        if key not in self.values and default is None:
+            self.wrong(key, f"is missing; expected one of {', '.join(known)}")
+            return next(iter(known))
         value = self.text(key, default)
         if value and value not in known:
             self.wrong(key, f"unknown word {shown(value)}; {one_of(value, known)}")

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from providers.auth import AuthTable, read_auth
+from providers.errors import ConfigurationError
 from providers.http import HttpSettings
 from providers.interface import Action, Capabilities
 from providers.reading import (
@@ -60,6 +61,7 @@ OPERATION_KEYS = ("method", "path", "query", "headers", "body", "content_type", 
 METHODS = {Action.STATUS: ("GET", "POST"), Action.FIND: ("GET", "POST")}
 CHANGING_METHODS = ("POST", "PUT", "PATCH", "DELETE")
 OWN_HEADERS = ("host", "content-length", "content-type", "accept-encoding", "transfer-encoding", "connection")
+ENV_URL = re.compile(r"env:(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?P<path>(/[A-Za-z0-9._~-]+)*)")
 SECRET_HEADER = re.compile(r"authorization|cookie|token|secret|password|api-?key", re.IGNORECASE)
 
 
@@ -102,7 +104,7 @@ class RestTable:
     """A provider's JSON API, as its table describes it."""
 
     where: str
-    base_url: str  # or "env:NAME"
+    base_url: str  # or "env:NAME", "env:NAME/path"
     http: HttpSettings
     auth: AuthTable
     headers: Mapping[str, Text]
@@ -138,9 +140,10 @@ def read_adapter_table(table: Mapping[str, object], where: str) -> RestTable:
     problems: list[str] = []
     section = Section(table, where=where, path="adapter", problems=problems, keys=KEYS)
     shared_answers = _answers(section.child("answers"))
-    shared = read_reading(section.child("read", READING_KEYS))
+    reading = section.child("read", READING_KEYS)
+    shared = read_reading(reading)
     operations = {
-        action: _operation(section.child(action), action, shared, shared_answers)
+        action: _operation(section.child(action), action, reading, shared, shared_answers)
         for action in Action
         if action in section.values
     }
@@ -162,7 +165,7 @@ def read_adapter_table(table: Mapping[str, object], where: str) -> RestTable:
     )
     _check_together(section, result)
     if problems:
-        raise TableError(problems)
+        raise TableError(tuple(dict.fromkeys(problems)))
     return result
 
 
@@ -170,14 +173,33 @@ def _base_url(section: Section) -> str:
     text = section.text("base_url")
     if not text:
         return ""
-    name = text.removeprefix("env:")
-    if name != text:
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-            section.wrong("base_url", 'expected the name of an environment variable after "env:"')
+    if text.startswith("env:"):
+        if not ENV_URL.fullmatch(text):
+            section.wrong("base_url", 'expected "env:" and the name of an environment variable, or "env:NAME/path"')
         return text
     if problem := url_problem(text):
         section.wrong("base_url", problem)
     return text
+
+
+def resolved_url(base_url: str, where: str, environ: Mapping[str, str]) -> str:
+    """The address itself, where a table names an environment variable for it.
+
+    Raises:
+        ConfigurationError: the variable is not set, or holds no address. Says which, and does not quote it.
+    """
+    given = ENV_URL.fullmatch(base_url)
+    if given is None:
+        return base_url
+    name, url = given["name"], environ.get(given["name"], "")
+    if not url:
+        raise ConfigurationError(
+            f"{where}: adapter.base_url: the environment variable {name} is not set; "
+            f"set it to the provider's address, {name}=https://host/path"
+        )
+    if problem := url_problem(url):
+        raise ConfigurationError(f"{where}: adapter.base_url: {name} {problem}")
+    return url.rstrip("/") + given["path"]
 
 
 def url_problem(text: str) -> str:
@@ -246,12 +268,17 @@ def _answers(section: Section, *extra: str) -> dict[str, Meaning]:
 
 
 def _operation(
-    section: Section, action: Action, shared: Reading, shared_answers: Mapping[str, Meaning]
+    section: Section,
+    action: Action,
+    shared_section: Section,
+    shared: Reading,
+    shared_answers: Mapping[str, Meaning],
 ) -> Operation | None:
     find = action is Action.FIND
+    known = (*OPERATION_KEYS, *(["found"] if find else []))
     for key in section.values:
-        if key not in (*OPERATION_KEYS, *(["found"] if find else [])):
-            section.wrong(key, f"unknown key; {one_of(key, OPERATION_KEYS)}")
+        if key not in known:
+            section.wrong(key, f"unknown key; {one_of(key, known)}")
     # Neither a first sending nor a search after one can know the provider's reference.
     unknown = {"reference", "references"} if action in (Action.SEND, Action.FIND) else set()
     allowed = set(SAFE_FIELDS) - unknown
@@ -261,18 +288,19 @@ def _operation(
     if "body" in section.values and method == "GET":
         section.wrong("body", "a GET has none; write query, or another method")
     query = section.child("query")
-    reading = read_reading(section.child("read", READING_KEYS)).over(shared)
+    read = section.child("read", READING_KEYS)
+    reading = read_reading(read).over(shared)
     answers = _answers(section.child("answers"), *([What.ABSENT] if find else []))
     found = section.jmespath("found") if find else None
     read_codes = (
         meaning.what for code, meaning in {**DEFAULT_ANSWERS, **shared_answers, **answers}.items() if code[0] == "2"
     )
-    if What.READ in read_codes and reading.state is None:
-        section.wrong(
-            "read.state", 'is missing; say where the answer tells the state, or give it one: answers.2xx = "in-force"'
+    if What.READ in read_codes and "state" not in {**shared_section.values, **read.values}:
+        read.wrong(
+            "state", 'is missing; say where the answer tells it, or what a code means: answers.2xx = "in-force"'
         )
     if reading.state is not None and not reading.states:
-        section.wrong("read.states", "is missing; expected a table from the provider's words to ours")
+        read.wrong("states", "is missing; expected a table from the provider's words to ours")
     if find and found is None and Meaning(what=What.ABSENT) not in answers.values():
         section.wrong("", 'never says "no such request"; give found, or answers.404 = "absent"')
     if path is None:
@@ -319,6 +347,5 @@ def _check_together(section: Section, table: RestTable) -> None:
     if Action.EXTEND in operations:
         readers = [operations[action] for action in (Action.EXTEND, Action.STATUS) if action in operations]
         if not any(operation.reading.held_until for operation in readers):
-            section.wrong(
-                "read.held_until", "is missing; an extension is confirmed only by the day until which data are kept"
-            )
+            extend = section.child(Action.EXTEND).child("read")
+            extend.wrong("held_until", "is missing; an extension is confirmed only by the day until which it is kept")

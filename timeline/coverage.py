@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from timeline.days import day_in, said
+from timeline.days import DAY, Expiry, day_in, said, whole_days
+from timeline.dues import running, within
+from timeline.hold import Hold
 from timeline.loss import next_losses
 from timeline.rules import Policy, StopEvent
-from timeline.state import Hold
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,27 +52,18 @@ def assumed_sent(hold: Hold, at: datetime) -> Hold:
     return hold if hold.strict_start else replace(hold, sent_at=at)
 
 
-def days(duration: timedelta) -> timedelta:
-    """A lead time in whole days, rounded up: a step due within a day loses that day."""
-    return timedelta(days=-(-duration // timedelta(days=1)))
+def last_day_for(stop: StopEvent, chain_end: date, policy: Policy) -> date:
+    """The last safe day of the step that brings a stop event about, before the chain's strict end."""
+    return chain_end - whole_days(policy.file_mla_lead if stop.step == "file-mla" else policy.announce_lead)
 
 
-def _last_day_for(stop: StopEvent, chain_end: date, policy: Policy) -> date:
-    lead = policy.file_mla_lead if stop.step == "file-mla" else policy.announce_lead
-    return chain_end - days(lead)
-
-
-def _reachable(hold: Hold, chain_end: date | None, today: date, policy: Policy) -> tuple[StopEvent, ...]:
-    if chain_end is None:
-        return ()
-    found = []
+def _reachable(hold: Hold, chain_end: date, today: date, policy: Policy) -> Iterator[StopEvent]:
     for stop in hold.terms.instrument.stop_events:
         done_on = today
         if stop.step == "file-mla":
             done_on = hold.mla.sent_on or max(today, hold.mla.planned_on or today)
-        if done_on <= _last_day_for(stop, chain_end, policy):
-            found.append(stop)
-    return tuple(found)
+        if done_on <= last_day_for(stop, chain_end, policy):
+            yield stop
 
 
 def coverage(hold: Hold, policy: Policy, at: datetime) -> Coverage:
@@ -79,16 +72,20 @@ def coverage(hold: Hold, policy: Policy, at: datetime) -> Coverage:
     A request not yet sent is looked at as if sent at `at`; an MLA request without a date, as sent that day.
     """
     hold = assumed_sent(hold, at)
-    today = day_in(at, hold.terms.provider.zone)
+    return coverage_of(hold, policy, at, hold.chain, hold.stop)
+
+
+def coverage_of(
+    hold: Hold, policy: Policy, at: datetime, chain: Sequence[Expiry], stop: tuple[str, date] | None
+) -> Coverage:
+    """`coverage` of a hold that was sent, whose chain and stop event are known."""
+    today, profile = day_in(at, hold.terms.provider.zone), hold.terms.profile
     mla_on = hold.mla.sent_on or hold.mla.received_on or hold.mla.planned_on or today
-    p50_on = mla_on + timedelta(days=hold.terms.profile.p50_days)
-    p90_on = mla_on + timedelta(days=hold.terms.profile.p90_days)
-    chain = hold.chain
+    p50_on, p90_on = mla_on + timedelta(days=profile.p50_days), mla_on + timedelta(days=profile.p90_days)
     ends_on = chain[-1].strict_on if chain else None
     held_to = ends_on or hold.strict_start or today
-    stop = hold.stop
     return Coverage(
-        mla_profile=hold.terms.profile.id,
+        mla_profile=profile.id,
         mla_sent_on=mla_on,
         p50_on=p50_on,
         p90_on=p90_on,
@@ -96,55 +93,55 @@ def coverage(hold: Hold, policy: Policy, at: datetime) -> Coverage:
         open_ended_by=stop[0] if stop else None,
         gap_days_p50=0 if stop else max(0, (p50_on - held_to).days),
         gap_days_p90=0 if stop else max(0, (p90_on - held_to).days),
-        reachable=() if stop else _reachable(hold, ends_on, today, policy),
+        reachable=() if stop or ends_on is None else tuple(_reachable(hold, ends_on, today, policy)),
     )
 
 
 def last_safe(hold: Hold, policy: Policy, at: datetime) -> tuple[LastSafe, ...]:
     """The last safe day of every step still open, earliest first. A day in the past: it is too late to be safe."""
-    steps: list[LastSafe] = []
-    zone, sent = hold.terms.provider.zone, hold.strict_start is not None
-    if not sent:
-        for loss in next_losses(hold, at)[:1]:
-            on = max(day_in(at, zone), day_in(loss.at - policy.send_lead, zone))
-            kept = loss.retention
-            why = f"{kept.what} is kept {kept.period or 'not at all'} ({kept.source.text})"
-            steps.append(LastSafe(step="send", on=on, because=why))
+    steps = list(_send_step(hold, policy, at))
     hold = assumed_sent(hold, at)
-    chain = hold.chain
-    if hold.stop is not None or hold.ended or not chain:
-        return tuple(steps)
-    for step in range(hold.granted, len(chain) - 1):
-        ends, lead = chain[step].strict_on, timedelta(days=hold.terms.provider.extension_lead_days)
-        steps.append(
-            LastSafe(
-                step="extend",
-                on=ends - lead,
-                because=f"the hold before it ends on {said(ends)} (strict); provider's lead: {lead.days} days",
-            )
-        )
-    end = chain[-1].strict_on
+    if not hold.ended:
+        steps.extend(_answer_steps(hold))
+        if hold.stop is None and (chain := hold.chain):
+            steps.extend(_extend_steps(hold, chain))
+            steps.extend(_stop_steps(hold, policy, chain[-1].strict_on))
+    return tuple(sorted(steps, key=lambda each: each.on))
+
+
+def _send_step(hold: Hold, policy: Policy, at: datetime) -> Iterator[LastSafe]:
+    losses = next_losses(hold, at) if hold.strict_start is None else ()
+    for loss in losses[:1]:
+        zone, kept = hold.terms.provider.zone, loss.retention
+        on = max(day_in(at, zone), day_in(loss.at - policy.send_lead, zone))
+        why = f"{kept.what} is kept {kept.period or 'not at all'} ({kept.source.text})"
+        yield LastSafe(step="send", on=on, because=why)
+
+
+def _answer_steps(hold: Hold) -> Iterator[LastSafe]:
+    for rule, came_at, _ in running(hold):
+        if rule.starts_on == "clarification":
+            over = within(hold, rule, came_at)
+            on = over.strict_on or day_in(over.strict_at, hold.terms.provider.zone) - DAY
+            yield LastSafe(step="answer-clarification", on=on, because=f"if missed: {rule.consequence}")
+
+
+def _extend_steps(hold: Hold, chain: Sequence[Expiry]) -> Iterator[LastSafe]:
+    lead = hold.terms.provider.extension_lead_days
+    for link in chain[hold.granted : -1]:
+        why = f"the hold before it ends on {said(link.strict_on)} (strict); provider's lead: {lead} days"
+        yield LastSafe(step="extend", on=link.strict_on - timedelta(days=lead), because=why)
+
+
+def _stop_steps(hold: Hold, policy: Policy, end: date) -> Iterator[LastSafe]:
     stops = hold.terms.instrument.stop_events
     for stop in stops:
         if stop.step == "file-mla" and hold.mla.sent_on:
             continue
-        on = _last_day_for(stop, end, policy)
-        lead_days = (end - on).days
-        steps.append(
-            LastSafe(
-                step=stop.step,
-                on=on,
-                because=f"{stop.what} before the chain ends on {said(end)}; {lead_days} days of lead",
-            )
-        )
+        on = last_day_for(stop, end, policy)
+        why = f"{stop.what} before the chain ends on {said(end)}; {(end - on).days} days of lead"
+        yield LastSafe(step=stop.step, on=on, because=why)
     if hold.mla.sent_on is None and all(stop.step != "file-mla" for stop in stops):
-        p90 = timedelta(days=hold.terms.profile.p90_days)
-        why = f"nine in ten answers come within {p90.days} days ({hold.terms.profile.id}); {said(end)} ends the chain"
-        steps.append(LastSafe(step="file-mla", on=end - p90, because=why))
-    if hold.clarification and not hold.clarification[2]:
-        for clock in hold.terms.instrument.short_clocks:
-            if clock.kind == "clarification":
-                came = day_in(hold.clarification[1], zone)
-                on = came + timedelta(days=clock.period.count - 1)
-                steps.append(LastSafe(step="answer-clarification", on=on, because=clock.consequence))
-    return tuple(sorted(steps, key=lambda each: each.on))
+        profile = hold.terms.profile
+        why = f"nine in ten answers come within {profile.p90_days} days ({profile.id}); {said(end)} ends the chain"
+        yield LastSafe(step="file-mla", on=end - timedelta(days=profile.p90_days), because=why)

@@ -4,7 +4,7 @@
   Reg. (EEC, Euratom) 1182/71 art. 3: the day of the event is not counted (3(1)); a period in days ends with the
   last hour of its last day (3(2)(b)), one in months or years with the same date, or the last day of the
   month where there is none (3(2)(c)); a last day on a Saturday, Sunday or public holiday rolls to the next
-  working day (3(4)).
+  working day (3(4)). That a period has two working days at least (3(5)) could only lengthen it, and is left out.
   "Beginning with the date": the first day counts. Where no rule was found: the first day is not counted,
   and nothing rolls.
 * **strict**: the earliest date a lawyer could argue: from the earlier of sending and receipt, the start
@@ -16,19 +16,26 @@ An extension is added to the previous expiry *before* any roll-over, strict to s
 from __future__ import annotations
 
 import calendar
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from timeline.rules import Counting, Period, Unit
 
 SATURDAY = 5
+DAY = timedelta(days=1)
 # Spelled out here: the standard library's names follow the system's language.
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 Holidays = Mapping[date, str]
 """Public holidays of the addressee's State: day to name."""
+
+
+def whole_days(duration: timedelta) -> timedelta:
+    """A lead time in whole days, rounded up: a step due within a day loses that day."""
+    return DAY * -(-duration // DAY)
 
 
 def said(day: date) -> str:
@@ -41,11 +48,18 @@ def said_long(day: date) -> str:
     return f"{WEEKDAYS[day.weekday()][:3]} {said(day)}"
 
 
+def said_at(moment: datetime) -> str:
+    """An instant as a person reads it: ``14:20 UTC on 31 Oct 2026``."""
+    moment = moment.astimezone(UTC)
+    return f"{moment:%H:%M} UTC on {said(moment.date())}"
+
+
 def day_in(moment: datetime, zone: str) -> date:
     """The local date of an aware instant in a zone (IANA name)."""
     return moment.astimezone(ZoneInfo(zone)).date()
 
 
+@lru_cache(maxsize=1 << 16)
 def start_of(day: date, zone: str) -> datetime:
     """The first instant of a local day, in UTC. Where clocks jump over midnight, the first that exists."""
     return datetime.combine(day, time(), ZoneInfo(zone)).astimezone(UTC)
@@ -53,7 +67,7 @@ def start_of(day: date, zone: str) -> datetime:
 
 def end_of(day: date, zone: str) -> datetime:
     """The instant at which a local day is over (24:00), in UTC."""
-    return start_of(day + timedelta(days=1), zone)
+    return start_of(day + DAY, zone)
 
 
 def day_off(day: date, holidays: Holidays) -> str:
@@ -68,7 +82,7 @@ def roll(day: date, holidays: Holidays) -> tuple[date, tuple[str, ...]]:
     passed: list[str] = []
     while why := day_off(day, holidays):
         passed.append(f"{said(day)}: {why}")
-        day += timedelta(days=1)
+        day += DAY
     return day, tuple(passed)
 
 
@@ -95,7 +109,7 @@ def add(day: date, period: Period, holidays: Holidays = {}) -> date:  # noqa: B0
         case Unit.WORKING_DAYS:
             left = period.count
             while left:
-                day += timedelta(days=1)
+                day += DAY
                 left -= not day_off(day, holidays)
             return day
         case Unit.HOURS:
@@ -103,35 +117,55 @@ def add(day: date, period: Period, holidays: Holidays = {}) -> date:  # noqa: B0
 
 
 def add_counting_first(day: date, period: Period) -> date:
-    """`day` plus a period, the day itself counted as day 1 (one year beginning 1 March 2027: 29 Feb 2028)."""
-    if period.unit in {Unit.MONTHS, Unit.YEARS}:
+    """`day` plus a period, the day itself counted as day 1 (one year beginning 1 March 2027: 29 Feb 2028).
+
+    Never later than `add`: in working days no holiday is left out, as the strict reading rolls over nothing.
+
+    Raises:
+        ValueError: a period in hours.
+    """
+    if period.unit is Unit.MONTHS or period.unit is Unit.YEARS:
         months = period.count * (12 if period.unit is Unit.YEARS else 1)
         same, exists = _same_date(day, months)
-        return same - timedelta(days=1) if exists else same
-    return add(day, period) - timedelta(days=1)
+        return same - DAY if exists else same
+    return add(day - DAY, period)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Expiry:
     """The last day of a hold, three ways, with the working.
 
-    `legal_base_on` is the legal day before any roll-over: what an extension is added to.
+    `legal_base_on` is the legal day before any roll-over: what an extension is added to. The working is put
+    into words only when somebody reads it (`derivation`): a sweep counts many days and shows few.
     """
 
     strict_on: date
     legal_base_on: date
     legal_on: date
-    derivation: tuple[str, ...]
+    words: Callable[[], tuple[str, ...]] = field(repr=False, compare=False)
+
+    @property
+    def derivation(self) -> tuple[str, ...]:
+        """How the days were counted, a line for each step."""
+        return self.words()
 
 
-def _legal(base: date, counting: Counting, holidays: Holidays) -> tuple[date, tuple[str, ...]]:
-    if counting is not Counting.REG_1182_71:
-        return base, ()
-    rolled, passed = roll(base, holidays)
-    if rolled == base:
-        return base, ()
-    why = "; ".join(passed)
-    return rolled, (f"rolls to {said_long(rolled)} (Reg. 1182/71 art. 3(4); {why})",)
+def _legal(base: date, counting: Counting, holidays: Holidays) -> date:
+    return roll(base, holidays)[0] if counting is Counting.REG_1182_71 else base
+
+
+def _rolled(base: date, legal_on: date, holidays: Holidays) -> tuple[str, ...]:
+    if legal_on == base:
+        return ()
+    why = "; ".join(roll(base, holidays)[1])
+    return (f"rolls to {said_long(legal_on)} (Reg. 1182/71 art. 3(4); {why})",)
+
+
+_FIRST_DAY = {
+    Counting.INCLUDE_FIRST: 'day 1, "beginning with the date"',
+    Counting.EXCLUDE_FIRST: "day 0, first day not counted",
+    Counting.REG_1182_71: "day 0, Reg. 1182/71 art. 3(1)",
+}
 
 
 def first_expiry(
@@ -148,28 +182,21 @@ def first_expiry(
     Args:
         period: its length, in days, months or years.
         counting: the instrument's rule.
-        strict_start: the earlier of the day of sending and the day of receipt.
+        strict_start: the earliest day from which it could be counted: never later than `legal_start`.
         legal_start: the day the instrument starts from.
         started: what happened on `legal_start`, for the derivation: "received", "sent".
         holidays: of the addressee's State, for the roll-over.
     """
-    if counting is Counting.INCLUDE_FIRST:
-        base = add_counting_first(legal_start, period)
-        day_is = 'day 1, "beginning with the date"'
-    else:
-        base = add(legal_start, period)
-        day_is = "day 0, " + (
-            "Reg. 1182/71 art. 3(1)" if counting is Counting.REG_1182_71 else "first day not counted"
-        )
-    legal_on, rolled = _legal(base, counting, holidays)
-    strict_on = add_counting_first(strict_start, period)
+    first_counts = counting is Counting.INCLUDE_FIRST
+    base = add_counting_first(legal_start, period) if first_counts else add(legal_start, period)
+    legal_on, strict_on = _legal(base, counting, holidays), add_counting_first(strict_start, period)
     return Expiry(
         strict_on=strict_on,
         legal_base_on=base,
         legal_on=legal_on,
-        derivation=(
-            f"legal: {started} {said(legal_start)} ({day_is}) + {period} = {said_long(base)}",
-            *rolled,
+        words=lambda: (
+            f"legal: {started} {said(legal_start)} ({_FIRST_DAY[counting]}) + {period} = {said_long(base)}",
+            *_rolled(base, legal_on, holidays),
             f"strict: counted from {said(strict_start)} as day 1, {said_long(strict_on)}",
         ),
     )
@@ -177,17 +204,16 @@ def first_expiry(
 
 def extended(base: Expiry, period: Period, counting: Counting, holidays: Holidays) -> Expiry:
     """The expiry after an extension: from the previous expiry before roll-over, never from now."""
-    legal_base = add(base.legal_base_on, period)
-    legal_on, rolled = _legal(legal_base, counting, holidays)
-    strict_on = add(base.strict_on, period)
+    legal_base, strict_on = add(base.legal_base_on, period), add(base.strict_on, period)
+    legal_on = _legal(legal_base, counting, holidays)
     return Expiry(
         strict_on=strict_on,
         legal_base_on=legal_base,
         legal_on=legal_on,
-        derivation=(
+        words=lambda: (
             *base.derivation,
             f"extended, legal: {said(base.legal_base_on)} + {period} = {said_long(legal_base)}",
-            *rolled,
+            *_rolled(legal_base, legal_on, holidays),
             f"extended, strict: {said(base.strict_on)} + {period} = {said_long(strict_on)}",
         ),
     )
@@ -199,12 +225,12 @@ def told_until(base: Expiry, until: date, *, may_prolong: bool) -> Expiry:
     An earlier date always counts. A later one counts only where the law sets a minimum and no maximum
     (`may_prolong`, Budapest Convention art. 29(7)).
     """
-    if until < base.strict_on or (may_prolong and until > base.strict_on):
-        legal = max(until, base.legal_base_on) if may_prolong else base.legal_base_on
-        return Expiry(
-            strict_on=until,
-            legal_base_on=legal,
-            legal_on=max(legal, base.legal_on),
-            derivation=(*base.derivation, f"strict: the provider says it keeps until {said_long(until)}"),
-        )
-    return base
+    if until == base.strict_on or (until > base.strict_on and not may_prolong):
+        return base
+    legal_base = max(until, base.legal_base_on) if may_prolong else base.legal_base_on
+    return Expiry(
+        strict_on=until,
+        legal_base_on=legal_base,
+        legal_on=max(legal_base, base.legal_on),
+        words=lambda: (*base.derivation, f"strict: the provider says it keeps until {said_long(until)}"),
+    )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from timeline.rules import Period, Retention, Unit
-from timeline.state import Hold
+from timeline.hold import Hold
 
 _HOURS = {Unit.HOURS: 1, Unit.DAYS: 24, Unit.WORKING_DAYS: 24, Unit.MONTHS: 24 * 28, Unit.YEARS: 24 * 365}
 

@@ -1,7 +1,7 @@
 """What an instrument and a provider together allow one requester: the terms of a request.
 
-A provider's text only ever shortens what the law gives, and what is at somebody's discretion is set aside:
-a plan may not rely on it.
+A provider's text only ever shortens what the law gives. What is at somebody's discretion is set aside: it may
+be asked for, but a plan may not rely on it. What a court must permit first is not even asked for by a machine.
 """
 
 from __future__ import annotations
@@ -10,7 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from timeline.rules import Extension, Instrument, MlaProfile, Period, ProviderHold, ProviderTerms, Unit
+from timeline.rules import (
+    Extension,
+    Instrument,
+    MlaProfile,
+    Period,
+    PeriodKind,
+    ProviderHold,
+    ProviderTerms,
+    Unit,
+    Who,
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,8 +38,9 @@ class Terms:
     """The terms one request runs under, frozen when it is registered.
 
     `first` is the length relied upon, None where the law gives no period. `extensions` are the periods
-    that may be relied upon, in order; `set_aside` says in words what may not. `holidays` are those of the
-    addressee's State, for roll-overs.
+    that may be relied upon, in order; `askable` those and after them what may be asked for as a courtesy;
+    `given` all that the law knows, whoever decides. `set_aside` says in words what may not be relied upon.
+    `holidays` are those of the addressee's State, for roll-overs.
     """
 
     instrument: Instrument
@@ -39,9 +50,24 @@ class Terms:
     hold: ProviderHold | None
     first: Period | None
     extensions: tuple[Period, ...]
+    askable: tuple[Period, ...] = ()
+    given: tuple[Period, ...] = ()
     set_aside: tuple[str, ...]
     abilities: Abilities = Abilities()
     holidays: Mapping[date, str] = field(default_factory=dict)
+
+    def extension(self, number: int) -> Period | None:
+        """The length of the extension with that number, from 1, once it is confirmed.
+
+        One confirmed beyond what the law counts is as long as its last: somebody granted it. None where the
+        law knows no such thing, or sets a maximum that nobody can grant more than.
+        """
+        for periods in (self.askable, self.given):
+            if number <= len(periods):
+                return periods[number - 1]
+        if self.instrument.kind is PeriodKind.STATUTORY_MAX or not self.given:
+            return None
+        return self.given[-1]
 
 
 # For comparing periods of different units only; never for a date.
@@ -50,24 +76,42 @@ _MANY = 24
 """How many extensions to plan with where the text sets no number."""
 
 
+def _about(period: Period) -> float:
+    return period.count * _ABOUT_DAYS[period.unit]
+
+
 def _shorter(law: Period, provider_days: int | None) -> Period:
-    if provider_days is None or provider_days >= law.count * _ABOUT_DAYS[law.unit]:
+    if provider_days is None or provider_days >= _about(law):
         return law
     return Period(count=provider_days)
 
 
-def _extensions(law: Extension, hold: ProviderHold | None) -> tuple[tuple[Period, ...], tuple[str, ...]]:
-    count = _MANY if law.count is None else law.count
-    each = f"{law.period} ({law.source.text})"
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Some:
+    """What becomes of one extension of the law: the periods, how far they are good, and why not further."""
+
+    given: tuple[Period, ...]
+    askable: tuple[Period, ...]
+    reliable: bool
+    why_not: str = ""
+
+
+def _extension(law: Extension, hold: ProviderHold | None) -> _Some:
+    given = (law.period,) * (_MANY if law.count is None else law.count)
+    each = f"extension of {law.period} ({law.source.text})"
+    if law.decided_by is Who.COURT:
+        return _Some(given=given, askable=(), reliable=False, why_not=f"{each}: decided by court, so not relied upon")
+    periods = given
+    if hold is not None:
+        count = len(given) if hold.extension_count is None else min(hold.extension_count, len(given))
+        periods = (_shorter(law.period, hold.extension_days),) * count
     if not law.reliable:
-        return (), (f"extension of {each}: decided by {law.decided_by}, so not relied upon",)
-    if hold is None:
-        return (law.period,) * count, ()
-    if hold.extension_discretionary:
-        return (), (f"extension of {each}: at the provider's discretion ({hold.source.text}), so not relied upon",)
-    if hold.extension_count is not None and hold.extension_count < count:
-        count = hold.extension_count
-    return (_shorter(law.period, hold.extension_days),) * count, ()
+        why = f"{each}: decided by {law.decided_by}, so not relied upon"
+    elif hold is not None and hold.extension_discretionary:
+        why = f"{each}: at the provider's discretion ({hold.source.text}), so not relied upon"
+    else:
+        return _Some(given=given, askable=periods, reliable=True)
+    return _Some(given=given, askable=periods, reliable=False, why_not=why)
 
 
 def terms_for(
@@ -92,11 +136,11 @@ def terms_for(
             aside.append(
                 f"the hold itself is a courtesy of the provider to a requester of {country} ({hold.source.text})"
             )
-    periods: list[Period] = []
-    for law in instrument.extensions:
-        some, why_not = _extensions(law, hold)
-        periods.extend(some)
-        aside.extend(why_not)
+    some = [_extension(law, hold) for law in instrument.extensions]
+    aside.extend(each.why_not for each in some if each.why_not)
+    reliable = tuple(period for each in some if each.reliable for period in each.askable)
+    courtesies = tuple(period for each in some if not each.reliable for period in each.askable)
+    askable = _within_cap(first, reliable + courtesies, instrument.cap)
     return Terms(
         instrument=instrument,
         provider=provider,
@@ -104,7 +148,9 @@ def terms_for(
         profile=profile,
         hold=hold,
         first=first,
-        extensions=_within_cap(first, tuple(periods), instrument.cap),
+        extensions=askable[: len(reliable)],
+        askable=askable,
+        given=_within_cap(instrument.first, tuple(period for each in some for period in each.given), instrument.cap),
         set_aside=tuple(aside),
         abilities=abilities,
         holidays=holidays or {},
@@ -112,12 +158,13 @@ def terms_for(
 
 
 def _within_cap(first: Period | None, extensions: tuple[Period, ...], cap: Period | None) -> tuple[Period, ...]:
+    """The extensions that fit; nothing after the first that does not."""
     if first is None or cap is None:
         return extensions
-    left = cap.count * _ABOUT_DAYS[cap.unit] - first.count * _ABOUT_DAYS[first.unit]
+    left = _about(cap) - _about(first)
     kept: list[Period] = []
     for period in extensions:
-        left -= period.count * _ABOUT_DAYS[period.unit]
+        left -= _about(period)
         if left < 0:
             break
         kept.append(period)

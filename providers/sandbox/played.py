@@ -103,10 +103,8 @@ class Played:
         for name in promise:
             if name in wanted:
                 value = wanted[name]
-                if not (isinstance(value, int) or (value is None and name == "extensions")) or isinstance(
-                    value, bool
-                ):
-                    raise ValueError(f"{name}: expected a whole number, found {value!r}")
+                if not (value is None and name == "extensions") and (type(value) is not int or value < 0):
+                    raise ValueError(f"{name}: expected a whole number from 0, found {value!r}")
                 promise[name] = value
         honours, wait = wanted.get("honours_keys", self.honours_keys), wanted.get("retry_after", self.retry_after)
         if (type(honours), type(wait)) != (bool, int):

@@ -21,6 +21,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import TCPServer
 from typing import Any, TextIO
 
 from providers.http import utc_now
@@ -205,6 +206,11 @@ class _Server(ThreadingHTTPServer):
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         super().__init__(address, _Handler)
 
+    def server_bind(self) -> None:
+        """Bind without asking a resolver for our own name, as `HTTPServer` would."""
+        TCPServer.server_bind(self)
+        self.server_name, self.server_port = "localhost", int(self.server_address[1])
+
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that went away is no news."""
 
@@ -237,9 +243,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _react(self) -> None:
         length = self.headers.get("Content-Length", "0")
-        if not re.fullmatch(r"\d{1,9}", length) or int(length) > LARGEST_MESSAGE:
+        if (
+            "Transfer-Encoding" in self.headers
+            or not re.fullmatch(r"\d{1,9}", length)
+            or int(length) > LARGEST_MESSAGE
+        ):
             self.close_connection = True
-            self._write(_json(413, {"error": {"code": "too-large"}}))
+            self._write(_json(413, {"error": {"code": "length"}}))
             return
         body = self.rfile.read(int(length))
         if not re.fullmatch(r"(127\.\d+\.\d+\.\d+|localhost|\[::1\])(:\d+)?", self.headers.get("Host", "")):

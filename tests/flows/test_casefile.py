@@ -156,13 +156,37 @@ def test_a_period_lasts_at_least_a_moment(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("hours", "allowed"), [(0, True), (14, True), (15 + 24, False)], ids=["today", "today in the east", "tomorrow"]
+    ("now", "sent_on", "allowed"),
+    [
+        ("2026-11-20T23:59:59Z", "2026-11-21", True),  # already the 21st in the east
+        ("2026-11-20T10:00:00Z", "2026-11-21", True),  # the first second of it, at UTC+14
+        ("2026-11-20T09:59:59Z", "2026-11-21", False),
+    ],
 )
-def test_a_day_is_to_come_only_when_it_is_so_everywhere(tmp_path: Path, hours: int, allowed: bool) -> None:
-    day = (NOW + timedelta(hours=hours)).date().isoformat()
-    mla = {"requested_state": "US", "sent_on": day, "reference": "MLA-77"}
-    case, _ = read_tree(tmp_path, changed(case__mla=mla))
+def test_a_day_is_to_come_only_when_it_is_so_everywhere(
+    tmp_path: Path, now: str, sent_on: str, allowed: bool
+) -> None:
+    mla = {"requested_state": "US", "sent_on": sent_on, "reference": "MLA-77"}
+    (tmp_path / "case.json").write_text(json.dumps(changed(case__mla=mla, request__0__to=...)))
+    case, _ = read_case(tmp_path / "case.json", now=datetime.fromisoformat(now))
     assert (case is not None) == allowed
+
+
+@pytest.mark.parametrize(
+    ("now", "past"),
+    [("2026-12-02T00:00:00Z", False), ("2026-12-02T11:59:59Z", False), ("2026-12-02T12:00:00Z", True)],
+)
+def test_a_day_is_past_only_when_it_is_so_everywhere(tmp_path: Path, now: str, past: bool) -> None:
+    (tmp_path / "case.json").write_text(json.dumps(good()))  # to be sent on 2026-12-01
+    _, problems = read_case(tmp_path / "case.json", now=datetime.fromisoformat(now))
+    assert [problem.problem for problem in problems] == ["is past"] * past
+
+
+def test_an_identifier_may_be_used_at_one_instant_and_until_now(tmp_path: Path) -> None:
+    entry = {"type": "ip", "value": "192.0.2.7:1024", "from": NOW.isoformat(), "to": NOW.isoformat()}
+    case, problems = read_tree(tmp_path, changed(request__0__identifiers=[entry]))
+    assert problems == ()
+    assert case is not None
 
 
 def test_now_must_be_utc() -> None:
@@ -229,6 +253,13 @@ def test_the_same_account_in_two_requests_stays_in_both(tmp_path: Path) -> None:
 
 
 def test_a_file_that_two_requests_name_is_read_and_told_of_once(tmp_path: Path) -> None:
+    (tmp_path / "accounts.csv").write_text("type,value\nemail,a@example.com\n")
+    tree = changed(request__0__identifiers=..., request__0__identifiers_file="accounts.csv")
+    tree["request"].append(tree["request"][0])
+    case, problems = read_tree(tmp_path, tree)
+    assert problems == ()
+    assert case is not None
+    assert case.requests[0].identifiers is case.requests[1].identifiers
     (tmp_path / "accounts.csv").write_text("type,value\nemail,broken\n")
     tree = changed(request__0__identifiers_file="accounts.csv")
     tree["request"].append(tree["request"][0])

@@ -119,6 +119,7 @@ def test_toml_that_is_not_toml_is_told_with_its_place(tmp_path: Path, text: str,
         ("a: [1", "line 2, column 1: the lines do not fit together; align the keys of a table, and put text in quotes"),
         ("a: 1\n b: 1", "line 2, column 3: a colon where none may stand; put text with a colon in quotes, and align the keys"),
         ('a: "\\q"', "line 1, column 5: a backslash in double quotes; put the text in single quotes, or double each backslash"),
+        ('a: "\\xzz"', "line 1, column 7: a backslash in double quotes; put the text in single quotes, or double each backslash"),
         ("a: 1\na: 2", "line 2, column 1: a key is given twice; keep one of them"),
         ("a: &x 1\nb: *x", "line 1: an anchor (&name) or a tag (!name); leave it out; put text in quotes"),
         ("b: *x", "line 1: an alias (*name); write the value out"),
@@ -286,8 +287,8 @@ MLA = {"requested_state": "US"}
                                   f" character); {PASTED}"]),
         ({"case__unit": "a\u200bb"}, ["case.unit: has an invisible or unusual character at position 2: U+200B (zero"
                                       f" width space); {PASTED}"]),
-        ({"case__unit": "\ud800"}, ["case.unit: has an invisible or unusual character at position 1: U+D800 (a control"
-                                    f" character); {PASTED}"]),
+        ({"case__unit": "\ud800"}, ["case.unit: has an invisible or unusual character at position 1: U+D800 (without"
+                                    f" a name); {PASTED}"]),
         ({"case__offence__facts": "a\u202eb"}, ["case.offence.facts: has an invisible or unusual character at position"
                                                 f" 2: U+202E (right-to-left override); {PASTED}"]),
         ({"case__offence__provisions": "Art. 1"}, ["case.offence.provisions: expected a list, found text; give a list"
@@ -434,6 +435,16 @@ def test_a_mistake_is_told_with_its_place_and_what_to_write(
     case, problems = read_tree(tmp_path, changed(**changes))
     assert said(problems) == messages
     assert (case is None) == any(problem.severity == "error" for problem in problems)
+
+
+def test_what_yaml_makes_of_text_without_quotes_is_told(tmp_path: Path) -> None:
+    text = "case:\n  country: NO\n  officer:\n    phone: +33199000100\n    badge: 0777\n"
+    _, problems = read_text(tmp_path, text, "case.yaml")
+    assert [str(problem) for problem in problems if "found" in problem.problem] == [
+        'case.yaml: line 2: case.country: expected text, found true or false; put it in quotes: YAML reads a bare NO as "no"',
+        "case.yaml: line 4: case.officer.phone: expected text, found a number; give a telephone number with + and the country code; text stands in quotes",
+        "case.yaml: line 5: case.officer.badge: expected text, found a number; give the badge or service number by which the unit knows the officer; text stands in quotes",
+    ]
 
 
 def test_all_problems_are_told_at_once(tmp_path: Path) -> None:

@@ -260,7 +260,12 @@ class LedgerContract:
         assert ledger.verify(fold) == ()
 
     def test_an_intent_says_its_action_and_sequence(self, ledger: Ledger) -> None:
-        for body in ({"action": "send"}, {"action": "send", "sequence": "1"}, {"action": "send", "sequence": True}, {"sequence": 1}):
+        for body in (
+            {"action": "send"},
+            {"action": "send", "sequence": "1"},
+            {"action": "send", "sequence": True},
+            {"sequence": 1},
+        ):
             event = NewEvent(kind="intent", at=NOW, actor="sweep", body=body)
             with pytest.raises(ValueError, match="expected an action"):
                 ledger.register("HF-A", [registered(), event], fold, now=NOW)

@@ -1,5 +1,6 @@
 """What is particular to a ledger in a file: its guards, its disk, its versions, its death in the middle."""
 
+import json
 import os
 import random
 import shutil
@@ -14,7 +15,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from ledger_contract import HERE, ROOT, workers
+from ledger_contract import ROOT, workers
 from ledger_fold import MINUTE, NOW, fold, intent, item, note, registered
 
 from ledger import schema
@@ -113,7 +114,8 @@ def test_a_byte_changed_in_the_file_itself_is_found(ledger: SqliteLedger, path: 
     for wrong in (b"we Telephoned the", b"we telephon\xffd the", b'we telephon"d the'):
         path.write_bytes(content.replace(b"we telephoned the", wrong))
         with closing(SqliteLedger.open(path)) as again:
-            assert again.verify(fold)[0].seq == 3
+            first = again.verify(fold)[0]
+        assert (first.seq, "event 3 (note) is not what was recorded" in first.what) == (3, True)
     path.write_bytes(content)
     with closing(SqliteLedger.open(path)) as again:
         assert again.verify(fold) == ()
@@ -229,6 +231,22 @@ def test_damage_in_the_middle_is_a_finding_and_not_a_crash(ledger: SqliteLedger,
         findings = again.verify(fold)
     assert "cannot be read: the file is damaged there" in findings[0].what
     assert findings[0].seq > 1
+
+
+def test_a_ledger_that_no_longer_says_what_it_is_is_told(ledger: SqliteLedger, path: Path) -> None:
+    ledger.close()
+    with plain(path) as connection:
+        connection.execute("DROP TRIGGER meta_never_deleted")
+        connection.execute("DELETE FROM meta WHERE name = 'sandbox'")
+    refused(path, "no longer says what it is: keep a copy as it is, and restore a backup")
+
+
+def test_a_table_that_is_gone_is_told_by_what_needs_it_and_found(ledger: SqliteLedger, path: Path) -> None:
+    with plain(path) as connection:
+        connection.execute("DROP TABLE leases")
+    with pytest.raises(LedgerUnusable, match=r"its tables are not as we made them: .* \(no such table: leases\)"):
+        ledger.claim(NOW, owner="one", until=NOW + MINUTE, limit=1)
+    assert [finding.what for finding in ledger.verify(fold)] == ["the table leases is missing"]
 
 
 def test_the_journal_of_a_lost_ledger_is_not_given_to_a_new_one(path: Path) -> None:
@@ -526,4 +544,4 @@ def test_the_bench_measures_what_it_says(capsys: pytest.CaptureFixture[str]) -> 
         "append",
     }
     assert "ratio of p50" in capsys.readouterr().out
-    assert (HERE / "test_sqlite_file.py").exists()
+    assert json.loads(json.dumps(result)) == result

@@ -302,6 +302,7 @@ def test_the_same_account_has_the_same_digest(vault: Vault) -> None:
     digest = vault.blind("email", "account.strasse@example.com")
     for written in (" Account.Strasse@EXAMPLE.com\n", "account.straße@example.com", "ａccount.strasse@example.com"):
         assert vault.blind("email", written) == digest
+    assert vault.blind("username", "ℋolder") == vault.blind("username", "holder")
     assert vault.blind("username", "account.strasse@example.com") != digest
     assert vault.blind("email", "account.strasse@example.org") != digest
 

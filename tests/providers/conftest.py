@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from sandbox_process import SandboxProcess
+from provider_sandbox_process import SandboxProcess
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import pytest
 from adapter_contract import AdapterContract, MachineAdapterContract, speak
 from provider_orders import order, sandbox_table
-from sandbox_process import SandboxProcess
+from provider_sandbox_process import SandboxProcess
 
 from providers.errors import Unsupported
 from providers.interface import Action, Adapter, Order

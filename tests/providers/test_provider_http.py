@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from provider_orders import CANARY, everything_said
-from wire_servers import Say, WireServer, answering, breaking, dripping, echoing, saying
+from provider_wire_servers import Say, WireServer, answering, breaking, dripping, echoing, saying
 
 from providers.auth import WITHHELD, Auth, Basic, Bearer, Hmac, Key, Secret
 from providers.errors import ConfigurationError, OutcomeUnknown, Unavailable

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from wire_servers import WireServer, answering, breaking
+from provider_wire_servers import WireServer, answering, breaking
 
 from providers.auth import Auth
 from providers.errors import ConfigurationError, Unavailable

@@ -1,0 +1,164 @@
+"""The catalogues, drawn: tables of providers and instruments, and one record with the source of every figure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from rich.console import RenderableType
+from rich.text import Text
+
+from desk import outlook
+from desk.catalogue_tables import PERSONS
+from desk.problems import plainly
+from desk.words import Table, number
+
+REQUESTERS = {"any": "anyone"}
+NOTICE = {True: "TELLS its user", False: "tells nobody", None: "may tell its user"}
+
+
+def providers_page(rows: Sequence[Table], today: date, stale: int) -> Iterator[RenderableType]:
+    """One row for each provider."""
+    table = outlook.grid("fixed", "flow", "flow", "flow", "flow", "fixed")
+    table.add_row(*_titles("ID", "REACHED BY", "HOLDS", "EXTENDS", "NOTICE", "READ"))
+    for row in rows:
+        holds = row["holds"] or [None]
+        table.add_row(
+            Text(row["id"], style="bold"),
+            Text(f"{row['adapter']}: {', '.join(dict.fromkeys(row['channels']))}"),
+            Text("\n".join(map(_holds, holds))),
+            Text("\n".join(map(_extends, holds))),
+            Text(NOTICE[row["notifies_on_preservation"]], style="yellow" if row["notifies_on_preservation"] else ""),
+            _read(row, today, stale),
+        )
+    yield table
+    yield Text()
+    yield Text(f"{number(len(rows), 'provider')}. `holdfast providers show ID` gives every figure.", style="dim")
+
+
+def _holds(hold: Table | None) -> str:
+    if hold is None:
+        return "as the law says"
+    days = number(hold["days"], "day") if hold["days"] else "as the law says"
+    who = "" if hold["requester"] == "any" else f"{hold['requester'].replace('-', ' ')}: "
+    return f"{who}{days}{', courtesy' if hold['discretionary'] else ''}"
+
+
+def _extends(hold: Table | None) -> str:
+    if hold is None or (hold["extension_count"] is None and not hold["extension_days"]):
+        return "perhaps" if hold and hold["extension_discretionary"] else "as the law says"
+    if hold["extension_count"] == 0:
+        return "never"
+    times = f"{hold['extension_count']} × " if hold["extension_count"] else ""
+    days = number(hold["extension_days"], "day") if hold["extension_days"] else "as the law says"
+    return f"{times}{days}{', courtesy' if hold['extension_discretionary'] else ''}"
+
+
+def instruments_page(rows: Sequence[Table], today: date, stale: int) -> Iterator[RenderableType]:
+    """One row for each instrument."""
+    table = outlook.grid("fixed", "flow", "fixed", "flow", "flow", "fixed")
+    table.add_row(*_titles("ID", "TITLE", "HOLDS", "EXTENDS", "NO END AFTER", "READ"))
+    for row in rows:
+        closed = "" if row["can_be_sent"] else "; cannot be sent now"
+        table.add_row(
+            Text(row["id"], style="bold"),
+            Text(row["title"] + closed),
+            Text(row["first"] or "—"),
+            Text("\n".join(map(_prolongs, row["extensions"])) or "never"),
+            Text(", ".join(row["stop_events"]) or "—"),
+            _read(row, today, stale),
+        )
+    yield table
+    yield Text()
+    yield Text(f"{number(len(rows), 'instrument')}. `holdfast instruments show ID` gives every figure.", style="dim")
+
+
+def _prolongs(extension: Table) -> str:
+    times = f"{extension['count']} ×" if extension["count"] else "any number of"
+    decided = (
+        "" if extension["decided_by"] == "issuer" else f", decided by {extension['decided_by'].replace('-', ' ')}"
+    )
+    return f"{times} {extension['period']}{decided}"
+
+
+def _titles(*titles: str) -> list[Text]:
+    return [Text(title, style="dim") for title in titles]
+
+
+def _read(row: Table, today: date, stale: int) -> Text:
+    """How old the oldest figure is, and how many are not verified."""
+    age = (today - date.fromisoformat(row["oldest_read_on"])).days
+    text = Text(_age(age), style="yellow" if age > stale else "")
+    if row["unverified"]:
+        text.append(f"\n{row['unverified']} unverified", style="yellow")
+    return text
+
+
+def _age(days: int) -> str:
+    return "today" if days <= 0 else f"{days} d ago"
+
+
+def record_page(record: Table, stale: int) -> Iterator[RenderableType]:
+    """One record: facts, notes, and every figure with its source and age."""
+    facts = record["facts"]
+    yield Text(f"{record['id']}  {facts.get('name') or facts.get('title', '')}", style="bold")
+    table = outlook.grid("fixed", "flow")
+    for key, value in facts.items():
+        if key not in {"name", "title"} and value != "":
+            table.add_row(Text(key.replace("_", " "), style="dim"), Text(str(value)))
+    yield outlook.indented(table)
+    for note in record["notes"]:
+        yield outlook.indented(_hanging(note))
+    yield Text()
+    table = outlook.grid("fixed", "flow")
+    for figure in record["figures"]:
+        text = Text(_values(figure["values"]))
+        text.append(f"\n{figure['source']}", style="dim")
+        old = figure["age_days"] > stale
+        text.append(f"\nread {figure['read_on']}, {_age(figure['age_days'])}", style="yellow" if old else "dim")
+        text.append(f"; confidence {figure['confidence']}", style="dim")
+        if not figure["verified"]:
+            text.append("; NOT VERIFIED", style="bold yellow")
+        table.add_row(Text(figure["place"], style="bold"), text)
+    yield outlook.indented(table)
+
+
+def _hanging(note: str) -> RenderableType:
+    table = outlook.grid("fixed", "flow")
+    table.add_row(Text("–"), Text(note))
+    return table
+
+
+def _values(values: Mapping[str, Any]) -> str:
+    """The values of a figure as words: ``days 90, discretionary``."""
+    return ", ".join(filter(None, (_value(key, value) for key, value in values.items()))) or "—"
+
+
+def _value(key: str, value: Any) -> str:
+    name = key.replace("_", " ")
+    if isinstance(value, bool):
+        return name if value else f"not {name}"
+    if isinstance(value, Mapping):
+        return f"{name} ({_values(value)})"
+    if isinstance(value, list):
+        parts = [_values(each) if isinstance(each, Mapping) else str(each) for each in value]
+        return f"{name} {'; '.join(parts)}"
+    return f"{name} {value}"
+
+
+def check_page(findings: Sequence[Table], providers: int) -> Iterator[RenderableType]:
+    """Findings by provider; what a person can mend first."""
+    if not findings:
+        yield Text(f"{number(providers, 'provider')}: every figure is there, verified and fresh.")
+        return
+    by_provider: dict[str, list[Table]] = {}
+    for each in sorted(findings, key=lambda each: (each["provider"], each["finding"] not in PERSONS)):
+        by_provider.setdefault(each["provider"], []).append(each)
+    for provider, own in by_provider.items():
+        yield Text(provider, style="bold")
+        table = outlook.grid("fixed", "fixed", "flow")
+        for each in own:
+            style = "yellow" if each["finding"] in PERSONS else "dim"
+            table.add_row(Text(each["finding"], style=style), Text(each["place"]), Text(plainly(each["what"])))
+        yield outlook.indented(table)

@@ -1,0 +1,172 @@
+"""The commands `providers` and `instruments`: the catalogues, with source and age of every figure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from desk.endings import needs_person, wrong
+from desk.speaking import all_harmless, draw, say_json
+from desk.typed import as_json
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from flows.catalogue import Catalogue
+
+
+def _catalogue() -> tuple[Catalogue, date]:
+    """The catalogue, checked, and today."""
+    from flows.office import open_catalogue
+    from flows.settings import load
+
+    settings = load()
+    return open_catalogue(settings), settings.now().date()
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def providers(ctx: click.Context) -> None:
+    """The providers known, with the source of every figure.
+
+    Without a command: `list`. The files are config/providers/*.toml, and the unit's own folder laid over them
+    (HOLDFAST_CONFIG).
+
+    Example:  holdfast providers
+              holdfast providers show snap
+              holdfast providers check
+    """
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(list_providers)
+
+
+@providers.command("list")
+@as_json
+def list_providers(as_json: bool = False) -> None:
+    """List all providers.
+
+    How each is reached, how long it holds, and how old the figures are.
+
+    Exit status:  0 listed
+                  2 the configuration is wrong: every place is named
+    """
+    from desk import catalogue_pages, catalogue_tables
+
+    catalogue, today = _catalogue()
+    rows = catalogue_tables.providers(catalogue)
+    if as_json:
+        say_json(rows)
+    else:
+        draw(*catalogue_pages.providers_page(rows, today, catalogue.stale_after_days))
+
+
+@providers.command("show")
+@click.argument("provider", metavar="ID")
+@as_json
+def show_provider(provider: str, as_json: bool) -> None:
+    """Show one provider.
+
+    Every figure, where it stands, when it was read, how sure we are.
+
+    Example:  holdfast providers show snap
+
+    Exit status:  0 shown
+                  2 no such provider, or the configuration is wrong
+    """
+    _show("provider", provider, as_json=as_json)
+
+
+@providers.command("check")
+@as_json
+def check_providers(as_json: bool) -> None:
+    """Tell which figures of providers are old, not verified, or missing.
+
+    Providers change their texts without notice: a figure older than the policy allows (catalogue.stale_after_days)
+    should be read again.
+
+    Example:  holdfast providers check
+
+    Exit status:  0 every figure is there, verified and fresh
+                  1 somebody must read something again: listed
+                  2 the configuration is wrong: every place is named
+    """
+    from desk import catalogue_pages, catalogue_tables
+
+    catalogue, today = _catalogue()
+    findings = catalogue_tables.check(catalogue, today)
+    if as_json:
+        say_json(findings)
+    else:
+        draw(*catalogue_pages.check_page(all_harmless(findings), len(catalogue.providers)))
+    if findings:
+        from desk.words import number
+
+        concerned = len({each["provider"] for each in findings})
+        raise needs_person(f"needs a person: {number(len(findings), 'finding')} at {number(concerned, 'provider')}")
+
+
+@click.group(invoke_without_command=True)
+@click.pass_context
+def instruments(ctx: click.Context) -> None:
+    """The instruments of law, with the source of every figure.
+
+    Without a command: `list`. The files are config/instruments/*.toml, and the unit's own folder laid over them
+    (HOLDFAST_CONFIG).
+
+    Example:  holdfast instruments
+              holdfast instruments show eu.epocpr
+    """
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(list_instruments)
+
+
+@instruments.command("list")
+@as_json
+def list_instruments(as_json: bool = False) -> None:
+    """List all instruments.
+
+    How long each holds, how often it may be extended, what makes it open-ended.
+
+    Exit status:  0 listed
+                  2 the configuration is wrong: every place is named
+    """
+    from desk import catalogue_pages, catalogue_tables
+
+    catalogue, today = _catalogue()
+    rows = catalogue_tables.instruments(catalogue, today)
+    if as_json:
+        say_json(rows)
+    else:
+        draw(*catalogue_pages.instruments_page(rows, today, catalogue.stale_after_days))
+
+
+@instruments.command("show")
+@click.argument("instrument", metavar="ID")
+@as_json
+def show_instrument(instrument: str, as_json: bool) -> None:
+    """Show one instrument.
+
+    Every figure, where it stands, when it was read, how sure we are.
+
+    Example:  holdfast instruments show us.18usc2703f
+
+    Exit status:  0 shown
+                  2 no such instrument, or the configuration is wrong
+    """
+    _show("instrument", instrument, as_json=as_json)
+
+
+def _show(kind: str, name: str, *, as_json: bool) -> None:
+    from desk import catalogue_pages, catalogue_tables
+
+    catalogue, today = _catalogue()
+    try:
+        raw: dict[str, Any] = getattr(catalogue, f"raw_{kind}")(name)
+    except LookupError as error:
+        raise wrong(str(error).strip("'"), f"  `holdfast {kind}s list` shows all") from None
+    record = catalogue_tables.record(raw, today)
+    if as_json:
+        say_json(record)
+    else:
+        draw(*catalogue_pages.record_page(all_harmless(record), catalogue.stale_after_days))

@@ -1,0 +1,159 @@
+"""`holdfast record` and `holdfast release`: what a person learned, and what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from desk.endings import INTERRUPTED, Ending, later, needs_person, wrong
+from desk.speaking import say, say_json, tell
+from desk.stopping import Stopping
+from desk.typed import opened
+from desk.words import ACTIONS, STATES, day, until
+
+if TYPE_CHECKING:
+    from flows.office import Office
+    from flows.replying import Reply
+    from timeline.state import Hold
+
+When = date | timedelta | None
+
+
+def record(
+    kind: str,
+    requests: Sequence[str],
+    *,
+    on: When,
+    until: When,
+    at: datetime | None,
+    as_json: bool,
+    **texts: str,
+) -> None:
+    """Enter the same reply for every request: all are checked first, then all are entered.
+
+    Raises:
+        Ending: an unknown kind, or no request.
+        LookupError, ReplyError, LedgerError: nothing was entered, or what was is told.
+    """
+    from flows import replying
+
+    if kind not in replying.KINDS:
+        raise wrong(f'"{kind}" is no kind of entry; the kinds are' if kind else "say what kind of entry", *kinds())
+    if not requests:
+        raise wrong(f"which request? holdfast record {kind} HF-…")
+    requests = tuple(dict.fromkeys(requests))
+    entered = []
+    with opened() as office:
+        replies = []
+        for request in requests:
+            hold = office.hold(request)
+            reply = replying.Reply(
+                kind=kind, on=_local(on, hold, office), until=_local(until, hold, office), at=at, **texts
+            )
+            replying.check(office, request, reply)
+            replies.append((hold, reply))
+        try:
+            for before, reply in replies:
+                entered.append(_enter(office, before, reply, silent=as_json))
+        except BaseException:
+            done = ", ".join(row["request"] for row in entered)
+            tell(f"holdfast: entered for {done}, not for the others" if done else "holdfast: nothing was entered")
+            raise
+    if as_json:
+        say_json(entered)
+
+
+def kinds() -> list[str]:
+    """Every kind of entry: what it means and which options go with it."""
+    from flows.replying import KINDS
+
+    lines = []
+    for name, kind in KINDS.items():
+        needs = "".join(f" --{each}" for each in kind.needs)
+        may = "".join(f" [--{each}]" for each in kind.may)
+        lines.append(f"  {name:24}{kind.what}")
+        if needs or may:
+            lines.append(f"  {'':24}{(needs + may).strip()}")
+    return lines
+
+
+def _local(when: When, hold: Hold, office: Office) -> date | None:
+    """A day as typed; "today" is today where the provider is."""
+    if not isinstance(when, timedelta):
+        return when
+    from timeline.days import day_in
+
+    return day_in(office.now(), hold.terms.provider.zone) - when
+
+
+def _enter(office: Office, before: Hold, reply: Reply, *, silent: bool) -> dict[str, Any]:
+    from flows.planning import said
+    from flows.replying import record as enter
+
+    after, following = enter(office, before.request, reply)
+    old, new = _strict(before), _strict(after)
+    if not silent:
+        say(f"{before.request}  entered: {reply.kind}. Now {STATES[str(after.state)]}.")
+        if old != new:
+            say(f"    the hold ends (strict): {_day(old)} → {_day(new)}")
+        if following.due_at is not None:
+            due = until(following.due_at, office.now())
+            when = due if due.startswith("in") else "with the next sweep"
+            say(f"    next: {ACTIONS[str(following.action)]}, {when}: {following.because}")
+    return {
+        "request": before.request,
+        "kind": reply.kind,
+        "state": str(after.state),
+        "strict_on_before": old,
+        "strict_on": new,
+        "next": {
+            "action": str(following.action),
+            "at": said(following.due_at),
+            "because": following.because,
+        },
+    }
+
+
+def _strict(hold: Hold) -> str | None:
+    return hold.expiry.strict_on.isoformat() if hold.expiry else None
+
+
+def _day(on: str | None) -> str:
+    return day(on) if on else "no end"
+
+
+def release(request: str, *, because: str, by: str, as_json: bool) -> None:
+    """Record that a hold is to end, and tell the provider at once.
+
+    Raises:
+        Ending: the provider has not confirmed it.
+        LookupError, ReplyError, LedgerError: nothing was recorded.
+    """
+    from flows import replying
+    from flows.sweeping import work_on
+
+    with opened() as office:
+        replying.release(office, request, because=because, by=by)
+        with Stopping() as stopping:
+            report = work_on(office, [request], stop=stopping.stop)
+        hold = office.hold(request)
+    confirmed = hold.released_at is not None
+    said = [each for each in report.done if each.action == "release"]
+    result = said[-1].failed or said[-1].result if said else ""
+    if as_json:
+        say_json({"request": request, "state": str(hold.state), "confirmed": confirmed, "result": result})
+    elif confirmed:
+        say(f"{request}  released: {result or 'the provider was told before'}.")
+    if confirmed:
+        return
+    failed = [f"  {what}" for _, what in report.failures]
+    if stopping.stop.is_set():
+        raise Ending(INTERRUPTED, "stopped: recorded, and the provider not told; the next sweep does")
+    if report.person:
+        raise needs_person(
+            "needs a person: recorded, but the provider was not told. Tell it, then:",
+            f"  holdfast record released {request}",
+            *failed,
+        )
+    raise later("recorded, but the provider could not be told now; the next sweep tries again", *failed)

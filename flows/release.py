@@ -1,0 +1,50 @@
+"""Ending a hold, as a Prefect flow with a form."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+
+from flows.entry import Person, RequestId, Run, carry_out
+from flows.replying import release
+from flows.sweeping import Report, work_on
+
+
+class Reason(StrEnum):
+    """Why a hold may end. A closed list: Prefect stores it in clear. Other reasons go in on the command line."""
+
+    NOT_NEEDED = "the data are no longer needed"
+    PRODUCED = "the data were produced"
+    MLA_ENDED = "the MLA request was withdrawn or refused"
+    CASE_CLOSED = "the case was closed"
+    WRONG_IDENTIFIER = "the request named a wrong account"
+    DUPLICATE = "another request holds the same data"
+
+
+@flow(
+    name="release-request",
+    flow_run_name="release {request}",
+    retries=0,
+    persist_result=False,
+    log_prints=False,
+)
+async def release_request(request: RequestId, because: Reason, by: Person) -> State[Any]:
+    """End a hold and tell the provider. This cannot be taken back: the provider may delete the data at once.
+
+    A reason that is not in the list is given by `holdfast release … --because TEXT` on the command line, which
+    seals it in the ledger.
+
+    Args:
+        request: The request's id.
+        because: Why it may end.
+        by: Who decides it.
+    """
+
+    def work(run: Run) -> Report:
+        release(run.office, request, because=because.value, by=by)
+        return work_on(run.office, [request], progress=run.progress, stop=run.errand.stop, each=run.each)
+
+    return await carry_out("release", work)

@@ -1,0 +1,111 @@
+"""Entering what a person learned, as a Prefect flow with a form."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Any, Literal
+
+from prefect import flow
+from prefect.client.schemas.objects import State
+from pydantic import AwareDatetime, Field
+
+from flows.entry import Person, RequestId, Run, Summary, carry_out
+from flows.replying import KINDS, Reply, record
+from providers.errors import GROUNDS
+
+ENTRIES = tuple(kind for kind, meaning in KINDS.items() if "text" not in meaning.needs)
+"""The kinds of entry that need no free text."""
+
+Entry = Annotated[
+    str,
+    Field(
+        json_schema_extra={"enum": list(ENTRIES)},
+        description="; ".join(f"{kind}: {KINDS[kind].what}" for kind in ENTRIES),
+    ),
+]
+Reference = Annotated[
+    str,
+    Field(
+        pattern="^[^@]*$",
+        max_length=80,
+        description="The provider's own reference or case number, as it wrote it. Never the account.",
+    ),
+]
+ItemId = Annotated[
+    str, Field(pattern="^(i[0-9]{1,6})?$", description="Which identifier: i1, i2 …, from `holdfast show`")
+]
+Ground = Annotated[
+    str, Field(json_schema_extra={"enum": ["", *GROUNDS]}, description="Of a refusal: why the provider says no")
+]
+About = Annotated[
+    str,
+    Field(pattern="^[a-z0-9:.-]*$", max_length=80, description="Which escalation is taken up; empty: all of them"),
+]
+
+
+@flow(
+    name="record-reply",
+    flow_run_name="record {kind} {request}",
+    retries=0,
+    persist_result=False,
+    log_prints=False,
+)
+async def record_reply(
+    request: RequestId,
+    kind: Entry,
+    by: Person,
+    *,
+    reference: Reference = "",
+    on: date | None = None,
+    until: date | None = None,
+    at: AwareDatetime | None = None,
+    item: ItemId = "",
+    action: Literal["send", "extend", "release"] = "send",
+    ground: Ground = "",
+    about: About = "",
+) -> State[Any]:
+    """Enter what you learned from a provider or decided, so that the clocks move.
+
+    **Do not type an account, a name of a suspect or a remark into any field:** Prefect stores and shows them in
+    clear. There is no field for free text here. Remarks go in by `holdfast record … --text` on the command line,
+    which seals them in the ledger.
+
+    A wrong entry is refused; the run then fails, and its state says what to enter instead. The same entry made
+    twice changes nothing.
+
+    Args:
+        request: The request's id.
+        kind: What you learned.
+        by: Who enters this.
+        reference: The provider's reference.
+        on: The day at the provider on which it happened (received, preserved, produced, filed).
+        until: The last day until which the provider says it keeps the data.
+        at: The instant at which it happened, with its offset; now, if left out.
+        item: One identifier of the request.
+        action: What the answer is about.
+        ground: Why the provider refused.
+        about: Which escalation is taken up.
+    """
+    reply = Reply(
+        kind=kind,
+        reference=reference,
+        on=on,
+        until=until,
+        at=at,
+        item=item,
+        action=action,
+        ground=ground,
+        about=about,
+        by=by,
+    )
+
+    def work(run: Run) -> Summary:
+        hold, following = record(run.office, request, reply)
+        return {
+            "request": request,
+            "state": str(hold.state),
+            "next": str(following.action),
+            "at": following.due_at.isoformat(timespec="minutes") if following.due_at else "",
+        }
+
+    return await carry_out("record", work)

@@ -1,0 +1,228 @@
+"""What a duty is: what to do, from when, and why; how long to wait, and whom to tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from timeline.days import DAY, Expiry, end_of, said
+from timeline.hold import Act, Hold
+from timeline.loss import next_losses
+from timeline.rules import Policy
+from timeline.window import Window, window_of
+
+Words = Callable[[], str]
+
+FAILURES_UNTIL_TOLD = 3
+"""After so many failed attempts of one act in a row a person is told."""
+
+LONGEST_SILENCE = DAY
+"""Nobody acknowledges: the top of the ladder is told again at least this often."""
+
+
+class Do(StrEnum):
+    """What is to be done about a hold."""
+
+    LOOK_UP = "look-up"
+    SEND = "send"
+    EXTEND = "extend"
+    RELEASE = "release"
+    POLL = "poll"
+    ESCALATE = "escalate"
+    LAPSE = "lapse"
+    NOTHING = "nothing"  # final
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decision:
+    """What to do, when it falls due, and why. `due_at` is None only for a final state.
+
+    `about` and `level` belong to an escalation, `sequence` to an act at the provider. A duty whose
+    `until` has passed can no longer be met. The reason is put into words only when it is read.
+    """
+
+    action: Do
+    due_at: datetime | None
+    words: Words = field(repr=False, compare=False)
+    about: str = ""
+    level: int = 0
+    sequence: int = 1
+    rung: int = 99
+    until: datetime | None = None
+
+    @property
+    def because(self) -> str:
+        """Why, in words for the officer who asks."""
+        return self.words()
+
+    def due(self, now: datetime) -> bool:
+        """Whether it is to be done at `now`."""
+        return self.due_at is not None and self.due_at <= now and (self.until is None or now < self.until)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sight:
+    """A hold as the rungs see it: what several of them ask is worked out once.
+
+    `live`: something is kept or may be, and is to be kept on. `ends`, `strict_at` and `imminent_at` are None
+    where nothing ends: not sent, open-ended, no period. `end_about` is what the imminent end is called, and
+    `end_told` whether the top of the ladder was told of it.
+    """
+
+    hold: Hold
+    policy: Policy
+    zone: str
+    top: int
+    chain: tuple[Expiry, ...]
+    live: bool
+    lapsed: bool
+    stop: tuple[str, date] | None
+    ends: Expiry | None
+    strict_at: datetime | None
+    imminent_at: datetime | None
+    end_about: str
+    end_told: bool
+    window: Window | None
+
+
+def was_told(hold: Hold, about: str, since: datetime) -> bool:
+    """Whether somebody was told of it, at that instant or later."""
+    told = hold.escalations.get(about)
+    return told is not None and told.at >= since
+
+
+def look_at(hold: Hold, policy: Policy) -> Sight:
+    """Work out what the rungs ask."""
+    chain, stop, zone = hold.chain, hold.stop, hold.terms.provider.zone
+    ends = chain[hold.granted] if chain and stop is None else None
+    strict_at = end_of(ends.strict_on, zone) if ends else None
+    imminent_at = strict_at - policy.imminent if strict_at else None
+    end_about = f"imminent:{ends.strict_on}" if ends else ""
+    return Sight(
+        hold=hold,
+        policy=policy,
+        zone=zone,
+        top=len(policy.ladder),
+        chain=chain,
+        live=not hold.leaving and not hold.ended,
+        lapsed=hold.lapsed,
+        stop=stop,
+        ends=ends,
+        strict_at=strict_at,
+        imminent_at=imminent_at,
+        end_about=end_about,
+        end_told=imminent_at is not None and was_told(hold, end_about, imminent_at),
+        window=window_of(hold, policy, chain) if ends else None,
+    )
+
+
+# Waiting
+
+
+def back_off(act: Act, policy: Policy, deadline: datetime | None) -> datetime:
+    """When to try again after a failure: 1, 2, 4 … times the first wait, shorter as the deadline nears.
+
+    What the provider asked for (Retry-After) counts where it is longer, within `policy.backoff_longest`. Never
+    more than a quarter of the time left, so that some tries always remain, and never past it.
+    """
+    since = act.last_at
+    wait = policy.backoff_first * (1 << min(max(act.failures - 1, 0), 20))
+    wait = min(max(wait, act.retry_after), policy.backoff_longest)
+    if deadline is None or deadline <= since:
+        return since + wait
+    return min(since + max(min(wait, (deadline - since) / 4), policy.backoff_first / 5), deadline)
+
+
+def races_against(seen: Sight) -> datetime | None:
+    """What a failing act races against: the hold's strict end; before the first sending, the next loss of data."""
+    if seen.strict_at is not None:
+        return seen.strict_at
+    hold = seen.hold
+    if seen.chain or hold.stops:
+        return None
+    losses = next_losses(hold, hold.registered_at)
+    # What is being lost already is a race against the loss of all of it.
+    return min((each.at if each.at > hold.registered_at else each.until for each in losses), default=None)
+
+
+def must_be_told(act: Act) -> bool:
+    """Whether a failing act is a person's matter: too often in a row, or our own set-up is wrong."""
+    return act.failures >= FAILURES_UNTIL_TOLD or act.ground == "configuration"
+
+
+# Telling
+
+
+def tell(
+    seen: Sight,
+    about: str,
+    at: datetime,
+    words: Words,
+    *,
+    rung: int = 8,
+    level: int = 1,
+    deadline: datetime | None = None,
+    again: timedelta | None = None,
+) -> Iterator[Decision]:
+    """Tell a person of a matter that arose at `at`; then the next level, until one acknowledges.
+
+    The top level is told again and again, ever more rarely but at least daily. To acknowledge is not to have done
+    it: with `again`, it is raised anew so long after the acknowledgement, as long as the record still asks for
+    it; twice as long after the next one, up to `policy.review_every`. All of it goes faster as the deadline
+    nears. What was told before the matter arose was another matter.
+    """
+    hold, policy = seen.hold, seen.policy
+    told = hold.escalations.get(about)
+    if told is None or told.at < at:
+        due_at, why = at, words
+    elif told.acknowledged_at is not None:
+        if again is None:
+            return
+        since = told.acknowledged_at
+        wait = min(again * (1 << min(told.answers - 1, 10)), max(again, policy.review_every))
+        if deadline is not None and deadline > since:
+            wait = min(wait, max((deadline - since) / 2, policy.ladder[0].acknowledge_within))
+        due_at = since + wait
+
+        def why() -> str:
+            return f"{words()}; acknowledged on {said(since.date())}, and still open"
+
+    else:
+        last = told
+        level = max(level, min(last.level + 1, seen.top))
+        rung_told = policy.ladder[min(last.level, seen.top) - 1]
+        wait = rung_told.acknowledge_within if last.delivered else policy.backoff_first
+        if last.level >= seen.top:
+            longest = LONGEST_SILENCE if last.delivered else policy.backoff_longest
+            wait = min(wait * (1 << min(last.repeats + (not last.delivered), 10)), max(wait, longest))
+        if deadline is not None and deadline > last.at:
+            wait = max(min(wait, (deadline - last.at) / 4), policy.backoff_first)
+        due_at = last.at + wait
+
+        def why() -> str:
+            failed = "nobody acknowledged" if last.delivered else "could not be told"
+            return f"{words()}; {rung_told.who}: {failed} (level {last.level})"
+
+    yield Decision(action=Do.ESCALATE, due_at=due_at, words=why, about=about, level=min(level, seen.top), rung=rung)
+
+
+def tell_in_stages(
+    seen: Sight,
+    stages: tuple[tuple[str, datetime, int], ...],
+    words: Words,
+    *,
+    rung: int,
+    deadline: datetime | None,
+    again: timedelta | None = None,
+) -> Iterator[Decision]:
+    """Tell of one matter that grows worse: a stage is what it is called, from when, and the least level told.
+
+    Once a stage was told, the ones before it are silent: nobody hears the same thing twice in a day.
+    """
+    reached = max(
+        (number for number, (about, at, _) in enumerate(stages) if was_told(seen.hold, about, at)), default=0
+    )
+    for about, at, level in stages[reached:]:
+        yield from tell(seen, about, at, words, rung=rung, level=level, deadline=deadline, again=again)

@@ -1,0 +1,339 @@
+"""A request as its history leaves it: the facts, and what they mean.
+
+No date is kept that can be computed: correcting a fact corrects every date that follows from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+from itertools import islice
+
+from timeline.days import Expiry, day_in, end_of, extended, first_expiry, told_until
+from timeline.rules import PeriodKind, Start
+from timeline.terms import Terms
+
+
+class State(StrEnum):
+    """How a request stands. Sent, acknowledged and in force are three different things."""
+
+    REGISTERED = "registered"  # entered here, not sent
+    UNKNOWN = "unknown"  # it may or may not have arrived
+    SENT = "sent"  # it left, and was accepted for delivery
+    ACKNOWLEDGED = "acknowledged"  # the provider says that it has it
+    IN_FORCE = "in-force"  # the provider says that it keeps the data
+    OPEN_ENDED = "open-ended"  # a stop event: no expiry any more
+    REFUSED = "refused"
+    NOT_HELD = "not-held"  # no item exists at the provider, or it keeps none
+    LAPSED = "lapsed"
+    PRODUCED = "produced"
+    RELEASED = "released"  # let go; also what was withdrawn before it was sent
+
+
+ENDED = frozenset({State.RELEASED, State.PRODUCED, State.LAPSED, State.REFUSED, State.NOT_HELD})
+"""Nothing is kept any more, or nothing ever was: only people's work is left."""
+
+KEPT = frozenset({"pending", "preserved"})
+"""Outcomes of an item that is kept, or may be."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Item:
+    """One identifier and what became of it: pending, preserved, not-found, refused or released."""
+
+    id: str
+    type: str
+    outcome: str = "pending"
+    reference: str = ""
+    held_until: date | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Act:
+    """One thing we do at the provider, once: (action, sequence). Retries are attempts of the same act.
+
+    `outcome` is "" while an intent has none (in flight, or cut off by a crash); "sent", "unavailable",
+    "unknown", "absent" (asked for: not there), "refused" or "unsupported" after.
+    """
+
+    action: str
+    sequence: int
+    key: str
+    attempt: int
+    began_at: datetime
+    outcome: str = ""
+    outcome_at: datetime | None = None
+    failures: int = 0  # in a row, for the back-off
+    failing_since: datetime | None = None
+    ground: str = ""
+    retry_after: timedelta = timedelta()  # asked for by the provider
+
+    @property
+    def open(self) -> bool:
+        """Whether it must be found out what became of it before it is sent again."""
+        return self.outcome in {"", "unknown"}
+
+    @property
+    def unsent(self) -> bool:
+        """Whether it is known that nothing arrived, so that it may be sent again."""
+        return self.outcome in {"unavailable", "absent"}
+
+    @property
+    def last_at(self) -> datetime:
+        """When something was last known of it."""
+        return self.outcome_at or self.began_at
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Escalated:
+    """The last escalation about one thing. `level` counts from 1.
+
+    `repeats`: how often in a row the same level was told again; `answers`: how often somebody acknowledged.
+    """
+
+    about: str
+    level: int
+    at: datetime
+    delivered: bool
+    acknowledged_at: datetime | None = None
+    repeats: int = 0
+    answers: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mla:
+    """Where the MLA request stands. Days at the requesting State; None: not known."""
+
+    requested_state: str = ""
+    planned_on: date | None = None
+    sent_on: date | None = None
+    received_on: date | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hold:
+    """A request as its history leaves it: facts only; every date is computed from them.
+
+    `stops` is when each stop event that the instrument knows happened, in time or not; `expired_at` that the
+    provider says the hold is over, and has not taken it back; `lapsed_on` the strict end that was let pass.
+    """
+
+    request: str
+    terms: Terms
+    registered_at: datetime
+    categories: tuple[str, ...]
+    period_from: datetime | None
+    period_to: datetime | None
+    urgency: str
+    confidential: bool
+    items: tuple[Item, ...]
+    mla: Mla
+    acts: Mapping[tuple[str, int], Act] = field(default_factory=dict)
+    escalations: Mapping[str, Escalated] = field(default_factory=dict)
+    references: tuple[str, ...] = ()
+    sent_at: datetime | None = None
+    received_on: date | None = None
+    acknowledged_at: datetime | None = None
+    in_force_at: datetime | None = None
+    held_from: date | None = None
+    held_until: Mapping[int, date] = field(default_factory=dict)  # by extensions granted when it was said
+    items_until: date | None = None  # the first of the preserved items' own last days
+    granted: int = 0  # extensions confirmed
+    missing_at: datetime | None = None  # when an item last turned out not to be kept
+    stops: Mapping[str, date] = field(default_factory=dict)
+    clarification: tuple[int, datetime, bool] | None = None  # seq, came at, answered
+    validated: bool = False
+    polled_at: datetime | None = None
+    polls_failed: int = 0  # in a row
+    polls_failing_since: datetime | None = None
+    release_asked_at: datetime | None = None
+    produced_at: datetime | None = None
+    released_at: datetime | None = None
+    refused_at: datetime | None = None
+    lapsed_at: datetime | None = None
+    lapsed_on: date | None = None
+    expired_at: datetime | None = None
+
+    def act(self, action: str, sequence: int = 1) -> Act | None:
+        """The act of that action and sequence, if it was ever begun."""
+        return self.acts.get((action, sequence))
+
+    @property
+    def unconfirmed(self) -> Act | None:
+        """The next extension, if it was sent and the provider has not confirmed it."""
+        act = self.act("extend", self.granted + 1)
+        return act if act is not None and act.outcome == "sent" else None
+
+    @property
+    def not_held(self) -> bool:
+        """Whether every single item is known not to be kept."""
+        return self.missing_at is not None and not any(each.outcome in KEPT for each in self.items)
+
+    @property
+    def leaving(self) -> bool:
+        """Whether the hold is to end: let go, or done with."""
+        return self.release_asked_at is not None or self.produced_at is not None
+
+    @property
+    def withdrawn(self) -> bool:
+        """Whether it was let go before anything was sent, so that there is nobody to tell."""
+        sending = self.act("send")
+        unsent = self.strict_start is None and (sending is None or not sending.open)
+        return self.release_asked_at is not None and unsent
+
+    @property
+    def state(self) -> State:
+        """The one word for how it stands; what ends it weighs most."""
+        if self.released_at is not None or self.withdrawn:
+            return State.RELEASED
+        if self.produced_at is not None:
+            return State.PRODUCED
+        if self.lapsed:
+            return State.LAPSED
+        if self.refused_at is not None:
+            return State.REFUSED
+        if self.not_held:
+            return State.NOT_HELD
+        if self.strict_start is None:
+            sending = self.act("send")
+            return State.UNKNOWN if sending is not None and sending.open else State.REGISTERED
+        if self.stop is not None:
+            return State.OPEN_ENDED
+        if self.in_force_at is not None:
+            return State.IN_FORCE
+        return State.SENT if self.acknowledged_at is None else State.ACKNOWLEDGED
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is kept any more, or nothing ever was: only people's work is left."""
+        return self.state in ENDED
+
+    # Where the counting starts
+
+    @property
+    def strict_start(self) -> date | None:
+        """The earliest day, at the provider, from which a lawyer could count; None: not sent.
+
+        That is the earlier of sending and receipt; where the law counts from the day the request was made,
+        or the data were preserved, that day too if it was earlier.
+        """
+        sent_at, zone = self.sent_at, self.terms.provider.zone
+        start = self.received_on
+        if sent_at is not None:
+            sent_on = day_in(sent_at, zone)
+            start = sent_on if start is None else min(start, sent_on)
+        if start is None:
+            return None
+        rule = self.terms.instrument.start
+        if rule is Start.DAY_MADE:
+            return min(start, day_in(self.registered_at, zone))
+        if rule is Start.PRESERVATION_EFFECTED and self.held_from is not None:
+            return min(start, self.held_from)
+        return start
+
+    @property
+    def legal_start(self) -> tuple[date, str] | None:
+        """The day the instrument counts from and what happened on it; the sending until a receipt says otherwise."""
+        sent_on = None if self.sent_at is None else day_in(self.sent_at, self.terms.provider.zone)
+        received_on, rule = self.received_on, self.terms.instrument.start
+        if sent_on is None and received_on is None:
+            return None
+        if rule is Start.PRESERVATION_EFFECTED and self.held_from is not None:
+            return self.held_from, "preserved"
+        if sent_on is None:
+            return received_on and (received_on, "received")
+        if received_on is not None and (
+            rule is Start.RECEIPT or (rule is Start.EARLIER_OF_SENDING_AND_RECEIPT and received_on <= sent_on)
+        ):
+            return received_on, "received"
+        return sent_on, "sent"
+
+    # Where it ends
+
+    def _links(self) -> Iterator[Expiry]:
+        """The end of the first period, then after one extension more each time, without an end.
+
+        What the provider said for a link is measured against the law's own date for it, so that it can
+        correct what it said for an earlier one.
+        """
+        start, legal, first = self.strict_start, self.legal_start, self.terms.first
+        if start is None or legal is None or first is None:
+            return
+        rules, holidays = self.terms.instrument, self.terms.holidays
+        by_law = first_expiry(
+            first,
+            rules.counting,
+            strict_start=start,
+            legal_start=legal[0],
+            started=legal[1],
+            holidays=holidays,
+        )
+        link, number = by_law, 0
+        while True:
+            if (until := self.told_until(number)) is not None:
+                link = told_until(by_law, until, may_prolong=rules.kind is PeriodKind.GUARANTEED_MIN)
+            yield link
+            number += 1
+            period = self.terms.extension(number)
+            if period is not None:
+                same, by_law = link is by_law, extended(by_law, period, rules.counting, holidays)
+                link = by_law if same else extended(link, period, rules.counting, holidays)
+
+    def told_until(self, extensions: int) -> date | None:
+        """The last day the provider named after so many extensions: of the whole, or of the item it drops first."""
+        until = self.held_until.get(extensions)
+        if extensions != self.granted or self.items_until is None:
+            return until
+        return self.items_until if until is None else min(until, self.items_until)
+
+    def expiry_after(self, extensions: int) -> Expiry | None:
+        """When the hold ends after so many extensions. None: not sent, or the law gives no period."""
+        return next(islice(self._links(), extensions, None), None)
+
+    @property
+    def chain(self) -> tuple[Expiry, ...]:
+        """Expiries of the first period and every extension confirmed or to be relied upon, in order."""
+        return tuple(islice(self._links(), self.granted + self.extensions_left + 1))
+
+    @property
+    def stop(self) -> tuple[str, date] | None:
+        """The stop event that made the hold open-ended: its kind and day. One that came too late made nothing."""
+        if not self.stops:
+            return None
+        kind = min(self.stops, key=lambda each: (self.stops[each], each))
+        ends = self.expiry_after(self.granted)
+        return (kind, self.stops[kind]) if ends is None or self.stops[kind] <= ends.legal_on else None
+
+    @property
+    def expiry(self) -> Expiry | None:
+        """When the hold ends with what is confirmed now. None: not sent, no period, or open-ended."""
+        return None if self.stop is not None else self.expiry_after(self.granted)
+
+    @property
+    def strict_at(self) -> datetime | None:
+        """The instant at which the last strict day is over at the provider."""
+        expiry = self.expiry
+        return end_of(expiry.strict_on, self.terms.provider.zone) if expiry else None
+
+    @property
+    def lapsed(self) -> bool:
+        """Whether its end was let pass, and nothing has shown since that it goes on."""
+        if self.lapsed_at is None:
+            return False
+        if self.expired_at is not None and self.lapsed_at >= self.expired_at:
+            return True
+        ends = self.expiry
+        return ends is not None and self.lapsed_on is not None and ends.strict_on <= self.lapsed_on
+
+    @property
+    def extension_refused(self) -> bool:
+        """Whether the provider refused an extension, so that none more can be hoped for."""
+        return any(act.action == "extend" and act.outcome == "refused" for act in self.acts.values())
+
+    @property
+    def extensions_left(self) -> int:
+        """How many more extensions may be relied upon."""
+        left = len(self.terms.extensions) - self.granted
+        return 0 if left <= 0 or self.extension_refused else left

@@ -1,0 +1,207 @@
+"""The eighth rung: what a person must know or decide, each thing once, with what to do and by when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from timeline.coverage import coverage_of, last_safe
+from timeline.days import end_of, said, said_at, said_long, start_of
+from timeline.dues import Condition, conditions, receipt_due
+from timeline.duty import Decision, Sight, must_be_told, races_against, tell
+from timeline.hold import State
+
+
+def what_people_must_know(seen: Sight) -> Iterator[Decision]:
+    """Every open matter of a person about this request that no higher rung tells."""
+    yield from _sending(seen)
+    if not seen.live or seen.hold.strict_start is None:
+        return
+    yield from _items(seen)
+    yield from _conditions(seen)
+    if not seen.end_told:  # lesser matters are silent once the top of the ladder was told of the imminent end
+        yield from _answer(seen)
+        yield from _silence(seen)
+        yield from _coverage(seen)
+        yield from _mla(seen)
+
+
+def _sending(seen: Sight) -> Iterator[Decision]:
+    """The request is not held: refused, not sent, or nothing there."""
+    hold, policy = seen.hold, seen.policy
+    if hold.leaving:
+        return
+    state, act = hold.state, hold.act("send")
+    deadline = races_against(seen)
+    if state is State.REFUSED and hold.refused_at is not None:
+        ground = act.ground if act else ""
+        yield from tell(
+            seen,
+            "refused",
+            hold.refused_at,
+            lambda: (
+                f"the provider refused the request ({ground or 'other'}): mend it and send a new one, or go another way"
+            ),
+            deadline=deadline,
+        )
+    elif state is State.NOT_HELD and hold.missing_at is not None:
+        yield from tell(
+            seen,
+            "not-held",
+            hold.missing_at,
+            lambda: "the provider keeps none of the accounts: check every identifier, and send a new request",
+        )
+    elif state is not State.REGISTERED or act is None:
+        return
+    elif act.outcome == "unsupported":
+        yield from tell(
+            seen,
+            "channel",
+            act.failing_since or act.last_at,
+            lambda: "this channel cannot send it: a person must; record `sent`, and what the provider says",
+            deadline=deadline,
+            again=policy.chase_every,
+        )
+    elif act.unsent and must_be_told(act):
+        why = "our own set-up" if act.ground == "configuration" else "the provider accepts nothing"
+        yield from tell(
+            seen,
+            "unreachable",
+            act.failing_since or act.last_at,
+            lambda: f"{why}: {act.failures} attempts failed; mend that, or send it another way and record `sent`",
+            deadline=deadline,
+            again=policy.chase_every,
+        )
+
+
+def _items(seen: Sight) -> Iterator[Decision]:
+    items, since = seen.hold.items, seen.hold.missing_at
+    if since is not None and (missing := sum(item.outcome not in {"pending", "preserved"} for item in items)):
+        yield from tell(
+            seen, "items", since, lambda: f"{missing} of {len(items)} identifiers are not preserved: check them"
+        )
+
+
+def _answer(seen: Sight) -> Iterator[Decision]:
+    """Nobody has said that the request arrived; or that the data are kept."""
+    hold, policy = seen.hold, seen.policy
+    chased = policy.chase_every * policy.chases
+    if hold.acknowledged_at is None:
+        due = receipt_due(hold, policy)
+        if due is not None:
+            yield from tell(
+                seen,
+                "acknowledgement",
+                due + chased if hold.terms.abilities.poll else due,
+                lambda: f"no receipt, though it was due by {said_at(due)}: call the provider",
+                deadline=seen.strict_at,
+                again=policy.chase_every,
+            )
+    elif hold.in_force_at is None:
+        since = hold.acknowledged_at
+        yield from tell(
+            seen,
+            "confirmation",
+            since + chased,
+            lambda: f"received on {said(since.date())}, but nobody has said that the data are kept: ask the provider",
+            deadline=seen.strict_at,
+        )
+
+
+def _silence(seen: Sight) -> Iterator[Decision]:
+    """The provider cannot be asked how the hold stands."""
+    hold, since = seen.hold, seen.hold.polls_failing_since
+    if since is not None and hold.polls_failed >= seen.policy.chases:
+        yield from tell(
+            seen,
+            "polls",
+            since,
+            lambda: (
+                f"the provider could not be asked since {said(since.date())} ({hold.polls_failed} times):"
+                " ask it another way whether the hold stands"
+            ),
+        )
+
+
+def _coverage(seen: Sight) -> Iterator[Decision]:
+    """Whether any chain of holds reaches the MLA answer, told on day 0.
+
+    Not told of again once the end of the chain is a matter of its own.
+    """
+    hold, policy, since = seen.hold, seen.policy, seen.hold.sent_at or seen.hold.registered_at
+    told = hold.escalations.get("coverage")
+    if seen.stop is not None or (told is not None and told.acknowledged_at is not None):
+        return
+    ends = seen.ends
+    if ends is not None and f"ending:{ends.strict_on}" in hold.escalations:
+        return
+    found = coverage_of(hold, policy, since, seen.chain, None)
+    if not found.gap_days_p90 or any(stop.step == "file-mla" and hold.mla.planned_on for stop in found.reachable):
+        return
+
+    def words() -> str:
+        steps = ", ".join(f"{step.step} by {said(step.on)}" for step in last_safe(hold, policy, since))
+        end = said(found.strict_on) if found.strict_on else "at once"
+        return (
+            f"no chain of holds reaches the MLA answer: it ends {end}, the answer is expected by"
+            f" {said(found.p90_on)} (p90, {found.gap_days_p90} days later)"
+        ) + (f"; last safe days: {steps}" if steps else "")
+
+    yield from tell(seen, "coverage", since, words)
+
+
+def _mla(seen: Sight) -> Iterator[Decision]:
+    """The MLA request that was planned and is not recorded as sent; or sent, and its receipt would stop the clock."""
+    hold, policy, mla = seen.hold, seen.policy, seen.hold.mla
+    if seen.stop is not None or mla.received_on is not None:
+        return
+    stops = any(stop.kind == "mla-received" for stop in hold.terms.instrument.stop_events)
+    if mla.sent_on is not None:
+        sent_on = mla.sent_on
+        if stops:
+            yield from tell(
+                seen,
+                "mla-receipt",
+                start_of(sent_on, seen.zone) + policy.file_mla_lead,
+                lambda: (
+                    f"the MLA request left on {said(sent_on)}: has the requested State received it? record"
+                    " `mla-received`, which keeps the data until its decision"
+                ),
+                deadline=seen.strict_at,
+                again=policy.chase_every,
+            )
+    elif mla.planned_on is not None:
+        planned_on = mla.planned_on
+        yield from tell(
+            seen,
+            "mla-plan",
+            end_of(planned_on, seen.zone),
+            lambda: (
+                f"the MLA request was planned for {said(planned_on)} and is not recorded as sent: record `mla-sent`,"
+                " or each day moves the answer by a day"
+            ),
+            deadline=seen.strict_at if stops else None,
+            again=policy.chase_every,
+        )
+
+
+def _conditions(seen: Sight) -> Iterator[Decision]:
+    """What the provider's text attaches to the hold by a day."""
+    hold, policy = seen.hold, seen.policy
+    for each in conditions(hold):
+        proof = each.kind == "proof-of-mla"
+        if proof and (seen.stop is not None or hold.mla.received_on is not None):
+            continue
+        yield from _condition(seen, each, again=policy.chase_every if proof and hold.mla.sent_on is None else None)
+
+
+def _condition(seen: Sight, each: Condition, *, again: timedelta | None) -> Iterator[Decision]:
+    over = end_of(each.on, seen.zone)
+    yield from tell(
+        seen,
+        each.kind,
+        over - seen.policy.file_mla_lead,
+        lambda: f"by {said_long(each.on)} (day {each.day} of the hold) {each.step}: {each.text}",
+        deadline=over,
+        again=again,
+    )
