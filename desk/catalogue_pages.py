@@ -14,7 +14,7 @@ from desk.catalogue_tables import PERSONS
 from desk.problems import plainly
 from desk.words import Table, number
 
-REQUESTERS = {"any": "anyone"}
+FACTS = {"zone": "counts days in", "state": "addressee's State"}
 NOTICE = {True: "TELLS its user", False: "tells nobody", None: "may tell its user"}
 
 
@@ -56,26 +56,24 @@ def _extends(hold: Table | None) -> str:
 
 
 def instruments_page(rows: Sequence[Table], today: date, stale: int) -> Iterator[RenderableType]:
-    """One row for each instrument."""
-    table = outlook.grid("fixed", "flow", "fixed", "flow", "flow", "fixed")
-    table.add_row(*_titles("ID", "TITLE", "HOLDS", "EXTENDS", "NO END AFTER", "READ"))
+    """A title and a line of figures for each instrument."""
+    table = outlook.grid("fixed", "flow")
     for row in rows:
-        closed = "" if row["can_be_sent"] else "; cannot be sent now"
-        table.add_row(
-            Text(row["id"], style="bold"),
-            Text(row["title"] + closed),
-            Text(row["first"] or "—"),
-            Text("\n".join(map(_prolongs, row["extensions"])) or "never"),
-            Text(", ".join(row["stop_events"]) or "—"),
-            _read(row, today, stale),
-        )
+        text = Text(row["title"])
+        if not row["can_be_sent"]:
+            text.append("  cannot be sent now", style="yellow")
+        extends = " or ".join(map(_prolongs, row["extensions"])) or "no extension"
+        facts = [f"holds {row['first']}" if row["first"] else "no period", extends]
+        facts += [f"no end after {' or '.join(row['stop_events'])}"] if row["stop_events"] else []
+        text.append(f"\n{'; '.join(facts)}; read ", style="dim")
+        table.add_row(Text(row["id"], style="bold"), text + _read(row, today, stale, ", "))
     yield table
     yield Text()
     yield Text(f"{number(len(rows), 'instrument')}. `holdfast instruments show ID` gives every figure.", style="dim")
 
 
 def _prolongs(extension: Table) -> str:
-    times = f"{extension['count']} ×" if extension["count"] else "any number of"
+    times = f"extends {extension['count']} ×" if extension["count"] else "extends any number of times by"
     decided = (
         "" if extension["decided_by"] == "issuer" else f", decided by {extension['decided_by'].replace('-', ' ')}"
     )
@@ -86,12 +84,12 @@ def _titles(*titles: str) -> list[Text]:
     return [Text(title, style="dim") for title in titles]
 
 
-def _read(row: Table, today: date, stale: int) -> Text:
+def _read(row: Table, today: date, stale: int, then: str = "\n") -> Text:
     """How old the oldest figure is, and how many are not verified."""
     age = (today - date.fromisoformat(row["oldest_read_on"])).days
     text = Text(_age(age), style="yellow" if age > stale else "")
     if row["unverified"]:
-        text.append(f"\n{row['unverified']} unverified", style="yellow")
+        text.append(f"{then}{row['unverified']} unverified", style="yellow")
     return text
 
 
@@ -106,7 +104,7 @@ def record_page(record: Table, stale: int) -> Iterator[RenderableType]:
     table = outlook.grid("fixed", "flow")
     for key, value in facts.items():
         if key not in {"name", "title"} and value != "":
-            table.add_row(Text(key.replace("_", " "), style="dim"), Text(str(value)))
+            table.add_row(Text(FACTS.get(key, key.replace("_", " ")), style="dim"), Text(str(value)))
     yield outlook.indented(table)
     for note in record["notes"]:
         yield outlook.indented(_hanging(note))

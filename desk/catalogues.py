@@ -87,7 +87,7 @@ def check_providers(as_json: bool) -> None:
 
     Example:  holdfast providers check
 
-    Exit status:  0 every figure is there, verified and fresh
+    Exit status:  0 every figure is verified and fresh (what a provider is silent about is only shown)
                   1 somebody must read something again: listed
                   2 the configuration is wrong: every place is named
     """
@@ -99,11 +99,12 @@ def check_providers(as_json: bool) -> None:
         say_json(findings)
     else:
         draw(*catalogue_pages.check_page(all_harmless(findings), len(catalogue.providers)))
-    if findings:
+    urgent = [each for each in findings if each["finding"] in catalogue_tables.PERSONS]
+    if urgent:
         from desk.words import number
 
-        concerned = len({each["provider"] for each in findings})
-        raise needs_person(f"needs a person: {number(len(findings), 'finding')} at {number(concerned, 'provider')}")
+        concerned = number(len({each["provider"] for each in urgent}), "provider")
+        raise needs_person(f"needs a person: {number(len(urgent), 'figure')} of {concerned} to be read again")
 
 
 @click.group(invoke_without_command=True)

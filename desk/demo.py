@@ -49,7 +49,7 @@ def _play(stage: Stage, console: Console) -> int:
     _title(console, "1. The plan: nothing is sent yet", "holdfast plan examples/case.toml")
     stage.at(BEGINS)
     with office(settings.load(), create=True, sandbox=True) as unit:
-        case, drafts, problems = intake.read(CASE, unit.catalogue, at=BEGINS, sandbox=True)
+        case, drafts, problems = intake.read(CASE, unit.catalogue, at=BEGINS)
         plan = planning.plan_case(case, drafts, unit.policy, at=BEGINS, problems=problems)
         console.print(*plan_page(plan, [draft.terms.provider.zone for draft in drafts], console.width), sep="\n")
         ids = intake.register(unit, case, drafts)

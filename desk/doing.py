@@ -94,7 +94,7 @@ class Recording(click.Command):
         """The kinds, from where they are defined."""
         from desk.recording import kinds
 
-        with formatter.section("Kinds, and the options that go with them ([..] may be left out)"):
+        with formatter.section("Kinds, and what goes with each beside --text and --by ([..] may be left out)"):
             formatter.write("\n".join(kinds()) + "\n")
 
 
@@ -107,7 +107,9 @@ class Recording(click.Command):
 @click.option("--at", type=INSTANT, metavar="INSTANT", help="When it happened, such as 2026-12-01T14:30:00+01:00.")
 @click.option("--item", default="", metavar="ITEM", help="The item it is about, such as i2 (see `holdfast show`).")
 @click.option(
-    "--action", default="send", type=click.Choice(["send", "extend", "release"]), help="What was sent or refused."
+    "--action",
+    type=click.Choice(["send", "extend", "release"]),
+    help="What was sent or refused; the first request, if left out.",
 )
 @click.option("--ground", default="", metavar="GROUND", help="Why it was refused, such as wrong-identifier.")
 @click.option("--about", default="", metavar="TEXT", help="Which escalation was taken up; all, if left out.")
@@ -121,6 +123,7 @@ def record(
     on: date | timedelta | None,
     until: date | timedelta | None,
     at: datetime | None,
+    action: str | None,
     as_json: bool,
     **texts: str,
 ) -> None:
@@ -138,7 +141,7 @@ def record(
     """
     from desk import recording
 
-    recording.record(kind, requests, on=on, until=until, at=at, as_json=as_json, **texts)
+    recording.record(kind, requests, on=on, until=until, at=at, action=action, as_json=as_json, **texts)
 
 
 @click.command()

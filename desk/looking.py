@@ -37,7 +37,7 @@ def plan(case: Path, at: datetime | None, as_json: bool) -> None:
     found = load()
     known = open_catalogue(found)
     seen_from = at or found.now()
-    read, drafts, problems = intake.read(case, known, at=seen_from, sandbox=False)
+    read, drafts, problems = intake.read(case, known, at=seen_from)
     planned = planning.plan_case(read, drafts, known.policy, at=seen_from, problems=problems)
     if as_json:
         say_json(planned)

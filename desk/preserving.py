@@ -48,7 +48,7 @@ def preserve(path: Path, *, yes: bool, sandbox: bool, as_json: bool) -> None:
 
     settings, out = load(), tell if as_json else say
     catalogue = open_catalogue(settings)
-    case, drafts, notes = intake.read(path, catalogue, at=settings.now(), sandbox=sandbox)
+    case, drafts, notes = intake.read(path, catalogue, at=settings.now())
     asking = not yes and sys.stdin is not None and sys.stdin.isatty()
     _refuse(drafts, yes=yes, asking=asking)
     with office(settings, create=True, sandbox=sandbox, catalogue=catalogue) as opened:

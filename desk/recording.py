@@ -27,6 +27,7 @@ def record(
     on: When,
     until: When,
     at: datetime | None,
+    action: str | None,
     as_json: bool,
     **texts: str,
 ) -> None:
@@ -42,6 +43,8 @@ def record(
         raise wrong(f'"{kind}" is no kind of entry; the kinds are' if kind else "say what kind of entry", *kinds())
     if not requests:
         raise wrong(f"which request? holdfast record {kind} HF-…")
+    if action and "action" not in replying.KINDS[kind].may:
+        raise wrong(f"{kind} takes no --action")
     requests = tuple(dict.fromkeys(requests))
     entered = []
     with opened() as office:
@@ -144,7 +147,8 @@ def release(request: str, *, because: str, by: str, as_json: bool) -> None:
     if as_json:
         say_json({"request": request, "state": str(hold.state), "confirmed": confirmed, "result": result})
     elif confirmed:
-        say(f"{request}  released: {result or 'the provider was told before'}.")
+        said_by = "the provider confirms it" if result else "the provider was told before"
+        say(f"{request}  released: {said_by}.")
     if confirmed:
         return
     failed = [f"  {what}" for _, what in report.failures]

@@ -155,16 +155,17 @@ class Case:
     where: str = ""
 
 
-def read_case(path: Path, *, now: datetime) -> tuple[Case | None, tuple[Problem, ...]]:
+def read_case(path: Path, *, now: datetime, anyway: bool = False) -> tuple[Case | None, tuple[Problem, ...]]:
     """Read and check a case file, and the identifiers files it names.
 
     Args:
         path: the file; its ending says how it is written (.toml, .yaml, .yml, .json).
         now: an aware instant in UTC; nothing asked for may lie after it.
+        anyway: give what could be read of the case despite errors, so that more can be told of it at once.
 
     Returns:
-        The case, or None if there is any error; and every problem found, by file and line. Warnings come with a
-        case: a person has to see them. Whatever is in the file, nothing is raised for it.
+        The case, or None if there is any error (with `anyway`: if too little could be read); and every
+        problem found, by file and line. Warnings come with a case: a person has to see them. Whatever is in the file, nothing is raised for it.
     """
     require_utc("now", now)
     reader = _Reader(path.parent, Problems(label(path)), now)
@@ -172,7 +173,8 @@ def read_case(path: Path, *, now: datetime) -> tuple[Case | None, tuple[Problem,
     case = reader.case(document) if document else None
     files = [problems for _, problems in reader.files.values()]
     listed = tuple(problem for each in (reader.problems, *files) for problem in each.listed())
-    return (None if any(each.errors for each in (reader.problems, *files)) else case), listed
+    errors = any(each.errors for each in (reader.problems, *files))
+    return (None if errors and not anyway else case), listed
 
 
 class _Reader:

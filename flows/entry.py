@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
@@ -18,6 +19,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
+from prefect.utilities.urls import url_for
 from pydantic import Field
 
 from flows.acting import Done
@@ -77,7 +79,8 @@ async def carry_out(step: str, work: Callable[[Run], Report | Summary]) -> State
     errand = given or Errand()
     if not errand.begin():
         return Cancelled(message="Done directly in the meantime: Prefect took too long to begin.")
-    errand.run, errand.url = str(flow_run.id), flow_run.ui_url or ""
+    errand.run = str(flow_run.id)
+    errand.url = url_for("flow-run", obj_id=errand.run) or ""
     each, progress = _each(step), _progress(errand)
 
     def whole() -> Report | Summary:
@@ -115,13 +118,17 @@ def end_of(report: Report) -> State[Any]:
         "person": report.person,
         "acted_on": sorted({each.request for each in report.done}),
     }
-    text = f"{report.looked_at} requests looked at, {len(report.done)} acts"
+    text = f"{_number(report.looked_at, 'request')} looked at, {_number(len(report.done), 'act')}"
     text += ", something needs a person" if report.person else ""
     if not report.failed:
         return Completed(message=text, data=summary)
     reasons = list(dict.fromkeys(reason for _, reason in report.failures))
     named = "; ".join(reasons[:REASONS]) + (f"; {len(reasons) - REASONS} more" if len(reasons) > REASONS else "")
     return Failed(message=f"{text}, {len(report.failures)} failed: {named}", data=summary)
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _progress(errand: Errand) -> Progress:
@@ -142,7 +149,7 @@ def _each(step: str) -> Each:
     loop, context = asyncio.get_running_loop(), contextvars.copy_context()
 
     def each(this: Pass, claims: Sequence[Claim]) -> Report:
-        reports: list[Report] = []
+        begun, reports = threading.Event(), list[Report]()
 
         @task(
             name=f"{step}-batch",
@@ -152,12 +159,17 @@ def _each(step: str) -> Each:
             cache_policy=NO_CACHE,
         )
         async def batch() -> State[Any]:
+            begun.set()
             reports.append(await asyncio.to_thread(queue, this, claims))
             return end_of(reports[0])
 
         run: Any = batch  # Prefect's types do not know that this gives a coroutine
         ended = context.copy().run(lambda: asyncio.run_coroutine_threadsafe(run(return_state=True), loop))
-        ended.result()
-        return reports[0]
+        try:
+            ended.result()
+        except Exception:  # a server that died; only where the batch never began is it safe to do it here
+            if begun.is_set() and not reports:
+                raise
+        return reports[0] if reports else queue(this, claims)
 
     return each

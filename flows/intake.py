@@ -42,31 +42,39 @@ class Draft:
     hold: Hold
 
 
-def read(
-    path: Path, catalogue: Catalogue, *, at: datetime, sandbox: bool
-) -> tuple[Case, tuple[Draft, ...], tuple[Problem, ...]]:
+def read(path: Path, catalogue: Catalogue, *, at: datetime) -> tuple[Case, tuple[Draft, ...], tuple[Problem, ...]]:
     """Read a case file and check every request against the catalogue.
 
     Returns:
-        The case, a draft per request, and the case file's own warnings.
+        The case, a draft per request, and the case file's own warnings. What the preflight found, errors
+        too, stands in the drafts: a case can be planned with before it can be sent.
 
     Raises:
-        CaseErrors: the file cannot be read as a case, or a request names what is not in the catalogue.
+        CaseErrors: the file is no sound case, or a request names what is not in the catalogue; with all that
+            the preflight finds in the rest of it.
     """
-    case, problems = read_case(path, now=at)
-    errors = tuple(each for each in problems if each.severity == "error")
-    if case is None or errors:
+    case, problems = read_case(path, now=at, anyway=True)
+    if case is None:
         raise CaseErrors(problems)
-    unknown = tuple(finding.problem for request in case.requests for finding in known(request, catalogue))
+    wrong = [each for each in problems if each.severity == "error"]
+    drafts = []
+    for request in case.requests:
+        unknown = [finding.problem for finding in known(request, catalogue)]
+        wrong += unknown
+        if not unknown and request.provider and request.instrument:
+            drafts.append(draft(case, request, catalogue, at=at))
     if case.mla and case.mla.profile and case.mla.profile not in catalogue.profiles:
         fix = f"one of {', '.join(sorted(catalogue.profiles))}"
-        unknown += (Problem(where="case.mla.profile", problem="no such forecast profile", fix=fix),)
-    if unknown:
-        raise CaseErrors((*problems, *unknown))
-    return case, tuple(draft(case, request, catalogue, at=at, sandbox=sandbox) for request in case.requests), problems
+        wrong.append(Problem(where=f"{case.where}: case.mla.profile", problem="no such forecast profile", fix=fix))
+    if not wrong:
+        return case, tuple(drafts), problems
+    told = {each.where for each in problems}
+    found = [finding.problem for each in drafts for finding in each.findings]
+    further = [each for each in found if each.severity == "error" and each.where not in told]
+    raise CaseErrors((*problems, *(each for each in wrong if each not in problems), *further))
 
 
-def draft(case: Case, request: RequestDraft, catalogue: Catalogue, *, at: datetime, sandbox: bool) -> Draft:
+def draft(case: Case, request: RequestDraft, catalogue: Catalogue, *, at: datetime) -> Draft:
     """One request with its terms and findings, as if registered at `at`."""
     entry = catalogue.providers[request.provider]
     can = capabilities_of(entry.adapter, where=f"config/providers/{request.provider}.toml")
@@ -77,7 +85,8 @@ def draft(case: Case, request: RequestDraft, catalogue: Catalogue, *, at: dateti
         release=machine and can.release,
         find=machine and can.can_find,
     )
-    profile = catalogue.profile(case.mla.profile if case.mla else "")
+    named = case.mla.profile if case.mla else ""
+    profile = catalogue.profile(named if named in catalogue.profiles else "")
     frozen = freeze_terms(
         catalogue,
         provider=request.provider,

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from flows.casefile import Case, RequestDraft
-from flows.catalogue import Catalogue, ProviderEntry
+from flows.catalogue import Catalogue, IdentifierRule, ProviderEntry
+from flows.identifiers import Identifier
 from flows.problems import Problem, Severity
 from flows.reading import meant
 from timeline.coverage import Coverage
@@ -34,12 +35,12 @@ def _finding(where: str, problem: str, fix: str, severity: Severity = "error", g
 
 def known(draft: RequestDraft, catalogue: Catalogue) -> Iterator[Finding]:
     """Whether provider and instrument are in the catalogue. Without them nothing further can be checked."""
-    if draft.provider not in catalogue.providers:
+    if draft.provider and draft.provider not in catalogue.providers:
         fix = f"{meant(draft.provider, catalogue.providers)}; `holdfast providers list` shows all"
-        yield _finding(f"{draft.where}.provider", f'"{draft.provider}" is not in the catalogue', fix)
-    if draft.instrument not in catalogue.instruments:
+        yield _finding(f"{draft.where}.provider", "no such provider is in the catalogue", fix)
+    if draft.instrument and draft.instrument not in catalogue.instruments:
         fix = f"{meant(draft.instrument, catalogue.instruments)}; `holdfast instruments list` shows all"
-        yield _finding(f"{draft.where}.instrument", f'"{draft.instrument}" is not in the catalogue', fix)
+        yield _finding(f"{draft.where}.instrument", "no such instrument is in the catalogue", fix)
 
 
 def preflight(
@@ -96,27 +97,36 @@ def _mandatory(case: Case, draft: RequestDraft, law: Instrument) -> Iterator[Fin
         if field == "case.mla.send_on" and case.mla and (case.mla.sent_on or case.mla.received_on):
             continue
         if not _filled(case, draft, field):
-            where = (
-                draft.where.rpartition("request[")[0] + field
-                if field.startswith("case.")
-                else (f"{draft.where}.{field.partition('.')[2]}")
-            )
+            room, _, key = field.partition(".")
+            where = f"{case.where}: {field}" if room == "case" else f"{draft.where}.{key}"
             source = f" ({law.mandatory_source.text})" if law.mandatory_source else ""
             yield _finding(where, f"is missing, and {law.id} requires it", f"fill it in{source}")
 
 
 def _provider(draft: RequestDraft, entry: ProviderEntry) -> Iterator[Finding]:
     rejected = {rule.type: rule for rule in entry.rejects}
-    accepted = {rule.type for rule in entry.accepts}
+    accepted = {rule.type: rule for rule in entry.accepts}
+    others, name = f"accepted are {', '.join(sorted(accepted))}", entry.terms.name
     for identifier in draft.identifiers:
-        if identifier.type in rejected:
-            hint = rejected[identifier.type].hint or f"accepted are {', '.join(sorted(accepted))}"
-            yield _finding(identifier.where, f"{entry.terms.name} does not take a {identifier.type}", hint)
-        elif accepted and identifier.type not in accepted:
-            fix = f"accepted are {', '.join(sorted(accepted))}"
-            yield _finding(
-                identifier.where, f"{entry.terms.name} does not say that it takes a {identifier.type}", fix, "warning"
-            )
+        kind, where = identifier.type, identifier.where
+        if kind in rejected:
+            yield _finding(where, f"{name} does not take a {kind}", rejected[kind].hint or others)
+        elif kind in accepted:
+            yield from _form(identifier, accepted[kind], name)
+        elif accepted:
+            yield _finding(where, f"{name} does not say that it takes a {kind}", others, "warning")
+
+
+def _form(identifier: Identifier, rule: IdentifierRule, name: str) -> Iterator[Finding]:
+    """Whether a value has the form this provider can process, and the columns it needs beside it."""
+    if not rule.matches(identifier.value):
+        fix = rule.hint or "look at how the provider writes it"
+        yield _finding(identifier.where, f"{name} cannot process a {identifier.type} written like this", fix)
+    given = {"from": identifier.used_from, "to": identifier.used_to, "zone": identifier.zone or identifier.used_from}
+    for column in rule.needs:
+        if not given.get(column):
+            what = f"{name} needs the {column} of a {identifier.type}"
+            yield _finding(identifier.where, what, f"give it: {rule.hint}" if rule.hint else f"fill in {column}")
 
 
 def _notice(draft: RequestDraft, entry: ProviderEntry) -> Iterator[Finding]:

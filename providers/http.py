@@ -19,7 +19,7 @@ import requests
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NameResolutionError, NewConnectionError
 from urllib3.exceptions import TimeoutError as ReadingTimeout
 
-from providers.auth import WITHHELD, Auth
+from providers.auth import Auth
 from providers.errors import ConfigurationError, OutcomeUnknown, ProviderError, Unavailable
 from providers.interface import Exchange
 from providers.reach import ATTEMPT, Attempt, GuardedAdapter, Resolve, resolve
@@ -198,8 +198,7 @@ class Transport:
         raise self._sorted(error, attempt, exchange)
 
     def _exchange(self, message: Message, received: bytearray, now: datetime) -> None:
-        headers = {name: value for name, value in message.headers if value != WITHHELD}
-        headers |= self.auth.headers(message, now)
+        headers = dict(message.headers) | self.auth.headers(message, now)  # in place of `WITHHELD`
         wire = requests.Request(message.method, message.url, headers=headers, data=message.body or None).prepare()
         settings = self.settings
         pair = (settings.client_certificate, settings.client_key)

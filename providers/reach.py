@@ -167,19 +167,19 @@ class _Guarded(HTTPConnection):
     def _connect_first(self, attempt: Attempt, found: Sequence[AddressInfo]) -> socket.socket:
         reason: OSError | None = None
         for family, kind, protocol, _, place in found:
-            sock = socket.socket(family, kind, protocol)
+            try:
+                sock = socket.socket(family, kind, protocol)
+            except OSError as error:  # no such family on this machine
+                reason = error
+                continue
             try:
                 for option in self.socket_options or ():
                     sock.setsockopt(*option)
                 sock.settimeout(attempt.patience(attempt.connect_seconds))
                 sock.connect(place)
-                self._judge(attempt, sock.getpeername()[0])
             except OSError as error:
                 sock.close()
                 reason = error
-            except BaseException:
-                sock.close()
-                raise
             else:
                 return sock
         if isinstance(reason, TimeoutError):

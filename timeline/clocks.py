@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from timeline.coverage import assumed_sent, coverage
-from timeline.days import day_in, said, said_long
+from timeline.days import said, said_long, start_of
 from timeline.decide import Do, duties
 from timeline.dues import (
     Clock,
@@ -79,12 +79,11 @@ def _ends(hold: Hold, policy: Policy) -> Iterator[Clock]:
         yield Clock(
             kind="extension-window",
             zone=zone,
-            opens_at=window.opens_at,
+            opens_at=start_of(window.opens_on, zone),
             strict_on=window.safe_on,
             legal_on=window.ends.legal_base_on,
             derivation=(
-                f"extension {window.number} of {window.period}{courtesy}:"
-                f" planned for {said(day_in(window.best_at, zone))}",
+                f"extension {window.number} of {window.period}{courtesy}: planned for {said(window.best_on)}",
                 f"safe until {said_long(window.safe_on)}: the strict end less {lead} days of the provider's lead",
                 "after the legal day it is impossible"
                 if window.impossible_after_close

@@ -49,7 +49,7 @@ class LastSafe:
 
 def assumed_sent(hold: Hold, at: datetime) -> Hold:
     """The hold, as if sent at `at` where it has not been sent: what a plan looks at."""
-    return hold if hold.strict_start else replace(hold, sent_at=at)
+    return replace(hold, sent_at=at) if hold.unsent else hold
 
 
 def last_day_for(stop: StopEvent, chain_end: date, policy: Policy) -> date:
@@ -72,17 +72,10 @@ def coverage(hold: Hold, policy: Policy, at: datetime) -> Coverage:
     A request not yet sent is looked at as if sent at `at`; an MLA request without a date, as sent that day.
     """
     hold = assumed_sent(hold, at)
-    return coverage_of(hold, policy, at, hold.chain, hold.stop)
-
-
-def coverage_of(
-    hold: Hold, policy: Policy, at: datetime, chain: Sequence[Expiry], stop: tuple[str, date] | None
-) -> Coverage:
-    """`coverage` of a hold that was sent, whose chain and stop event are known."""
-    today, profile = day_in(at, hold.terms.provider.zone), hold.terms.profile
-    mla_on = hold.mla.sent_on or hold.mla.received_on or hold.mla.planned_on or today
-    p50_on, p90_on = mla_on + timedelta(days=profile.p50_days), mla_on + timedelta(days=profile.p90_days)
-    ends_on = chain[-1].strict_on if chain else None
+    today, profile, stop = day_in(at, hold.terms.provider.zone), hold.terms.profile, hold.stop
+    mla_on = _mla_on(hold) or today
+    p50_on, p90_on = mla_on + DAY * profile.p50_days, mla_on + DAY * profile.p90_days
+    ends_on = hold.chain[-1].strict_on if hold.chain else None
     held_to = ends_on or hold.strict_start or today
     return Coverage(
         mla_profile=profile.id,
@@ -95,6 +88,21 @@ def coverage_of(
         gap_days_p90=0 if stop else max(0, (p90_on - held_to).days),
         reachable=() if stop or ends_on is None else tuple(_reachable(hold, ends_on, today, policy)),
     )
+
+
+def _mla_on(hold: Hold) -> date | None:
+    return hold.mla.sent_on or hold.mla.received_on or hold.mla.planned_on
+
+
+def covered(hold: Hold, policy: Policy, at: datetime) -> bool:
+    """Whether nobody need be told of a gap: there is none at p90, or the MLA request closes it and is planned in time."""
+    if not hold.chain:
+        return False
+    ends_on, today = hold.chain[-1].strict_on, day_in(at, hold.terms.provider.zone)
+    if (_mla_on(hold) or today) + DAY * hold.terms.profile.p90_days <= ends_on:
+        return True
+    planned = hold.mla.sent_on or hold.mla.planned_on
+    return planned is not None and any(stop.step == "file-mla" for stop in _reachable(hold, ends_on, today, policy))
 
 
 def last_safe(hold: Hold, policy: Policy, at: datetime) -> tuple[LastSafe, ...]:
@@ -110,7 +118,7 @@ def last_safe(hold: Hold, policy: Policy, at: datetime) -> tuple[LastSafe, ...]:
 
 
 def _send_step(hold: Hold, policy: Policy, at: datetime) -> Iterator[LastSafe]:
-    losses = next_losses(hold, at) if hold.strict_start is None else ()
+    losses = next_losses(hold, at) if hold.unsent else ()
     for loss in losses[:1]:
         zone, kept = hold.terms.provider.zone, loss.retention
         on = max(day_in(at, zone), day_in(loss.at - policy.send_lead, zone))

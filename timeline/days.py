@@ -86,6 +86,10 @@ def roll(day: date, holidays: Holidays) -> tuple[date, tuple[str, ...]]:
     return day, tuple(passed)
 
 
+def _months(period: Period) -> int:
+    return period.count * (12 if period.unit is Unit.YEARS else 1)
+
+
 def _same_date(day: date, months: int) -> tuple[date, bool]:
     """The same date so many months on, and whether it exists; else the last day of that month."""
     year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
@@ -99,21 +103,18 @@ def add(day: date, period: Period, holidays: Holidays = {}) -> date:  # noqa: B0
     Raises:
         ValueError: a period in hours, which is counted on the clock and not in days.
     """
-    match period.unit:
-        case Unit.DAYS:
-            return day + timedelta(days=period.count)
-        case Unit.MONTHS:
-            return _same_date(day, period.count)[0]
-        case Unit.YEARS:
-            return _same_date(day, 12 * period.count)[0]
-        case Unit.WORKING_DAYS:
-            left = period.count
-            while left:
-                day += DAY
-                left -= not day_off(day, holidays)
-            return day
-        case Unit.HOURS:
-            raise ValueError("hours are counted on the clock, not in days")
+    unit = period.unit
+    if unit is Unit.DAYS:
+        return day + DAY * period.count
+    if unit is Unit.MONTHS or unit is Unit.YEARS:
+        return _same_date(day, _months(period))[0]
+    if unit is Unit.HOURS:
+        raise ValueError("hours are counted on the clock, not in days")
+    left = period.count  # working days
+    while left:
+        day += DAY
+        left -= not day_off(day, holidays)
+    return day
 
 
 def add_counting_first(day: date, period: Period) -> date:
@@ -125,8 +126,7 @@ def add_counting_first(day: date, period: Period) -> date:
         ValueError: a period in hours.
     """
     if period.unit is Unit.MONTHS or period.unit is Unit.YEARS:
-        months = period.count * (12 if period.unit is Unit.YEARS else 1)
-        same, exists = _same_date(day, months)
+        same, exists = _same_date(day, _months(period))
         return same - DAY if exists else same
     return add(day - DAY, period)
 

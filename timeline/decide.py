@@ -29,7 +29,7 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import chain as joined
 
 from timeline.coverage import last_day_for, last_safe
-from timeline.days import DAY, day_in, end_of, said, said_at, said_long, start_of, whole_days
+from timeline.days import DAY, end_of, said, said_at, said_long, start_of, whole_days
 from timeline.dues import running, within
 from timeline.duty import (
     Decision,
@@ -307,7 +307,7 @@ def _by_machine(seen: Sight, window: Window) -> bool:
 
 def _send(seen: Sight) -> Iterator[Decision]:
     hold = seen.hold
-    if not seen.live or hold.strict_start is not None:
+    if not seen.live or not hold.unsent:
         return
     act = hold.act("send")
     if act is None:
@@ -336,7 +336,7 @@ def _release(seen: Sight) -> Iterator[Decision]:
     hold, policy = seen.hold, seen.policy
     asked, duty = hold.release_asked_at, hold.terms.instrument.release_duty
     due = asked or (hold.produced_at if duty else None)
-    if due is None or hold.strict_start is None or hold.state in {State.RELEASED, State.REFUSED, State.NOT_HELD}:
+    if due is None or hold.unsent or seen.state in {State.RELEASED, State.REFUSED, State.NOT_HELD}:
         return
     because = "release asked for" if asked else "produced, and the law makes the release a duty"
     act = hold.act("release")
@@ -375,7 +375,7 @@ def _extend(seen: Sight) -> Iterator[Decision]:
         act = seen.hold.act("extend", window.number)
         if act is None or act.unsent:
             failed = act is not None and act.failures > 0
-            safe_at = end_of(window.safe_on, seen.zone)
+            safe_at = window.safe_at
             at = max(window.best_at, back_off(act, seen.policy, safe_at)) if act and failed else window.best_at
 
             def words() -> str:
@@ -397,7 +397,7 @@ def _tell_of_end(seen: Sight) -> Iterator[Decision]:
         yield from _ending(seen)
         return
     act, number, policy = seen.hold.act("extend", window.number), window.number, seen.policy
-    safe_at, safe = end_of(window.safe_on, seen.zone), said_long(window.safe_on)
+    safe_at, safe = window.safe_at, said_long(window.safe_on)
     if not _by_machine(seen, window) and (act is None or act.outcome != "sent"):
         at, deadline = window.best_at, safe_at
 
@@ -428,7 +428,7 @@ def _ending(seen: Sight) -> Iterator[Decision]:
     assert ends is not None  # noqa: S101 - asked only of what ends
     refused = [act for act in hold.acts.values() if act.action == "extend" and act.outcome == "refused"]
     step_on = min(_unplanned(seen, ends.strict_on), default=None)
-    from_on, length = running_from(hold, seen.chain)
+    from_on, length = running_from(hold)
     warn_on = from_on + part_of(length, policy)
     if step_on is not None:
         warn_on = min(warn_on, step_on - whole_days(policy.extend_margin))
@@ -474,7 +474,7 @@ def _courtesy(seen: Sight) -> str:
     if act is not None and act.outcome == "sent":
         return f"; {what} was asked for on {said(act.began_at.date())} and is not confirmed"
     if _by_machine(seen, window):
-        return f"; {what} is asked for from {said(day_in(window.best_at, seen.zone))} on"
+        return f"; {what} is asked for from {said(window.best_on)} on"
     return f"; {what} may be asked for by a person, safely by {said_long(window.safe_on)}: record it"
 
 
@@ -488,7 +488,7 @@ def _steps(seen: Sight, at: datetime) -> str:
 
 def _poll(seen: Sight) -> Iterator[Decision]:
     hold, policy = seen.hold, seen.policy
-    pending = hold.unconfirmed if seen.chain else None
+    pending = hold.unconfirmed
     if hold.sent_at is None or not hold.terms.abilities.poll or not (seen.live or (seen.lapsed and pending)):
         return
     waiting = hold.acknowledged_at is None or hold.in_force_at is None or pending is not None

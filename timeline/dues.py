@@ -175,8 +175,11 @@ class Condition:
 
 def conditions(hold: Hold) -> Iterator[Condition]:
     """The provider's conditions that apply to this hold; none before it is sent."""
-    practice, start = hold.terms.hold, hold.strict_start
-    if practice is None or start is None:
+    practice = hold.terms.hold
+    if practice is None or (practice.confidential_days is None and practice.proof_of_mla_by_day is None):
+        return
+    start = hold.strict_start
+    if start is None:
         return
     if practice.confidential_days is not None and hold.confidential:
         yield Condition(

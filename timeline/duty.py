@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 
 from timeline.days import DAY, Expiry, end_of, said
-from timeline.hold import Act, Hold
+from timeline.hold import ENDED, Act, Hold, State
 from timeline.loss import next_losses
 from timeline.rules import Policy
-from timeline.window import Window, window_of
+from timeline.window import Window, extension_window
 
 Words = Callable[[], str]
 
@@ -35,8 +35,7 @@ class Do(StrEnum):
     NOTHING = "nothing"  # final
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """What to do, when it falls due, and why. `due_at` is None only for a final state.
 
     `about` and `level` belong to an escalation, `sequence` to an act at the provider. A duty whose
@@ -45,7 +44,7 @@ class Decision:
 
     action: Do
     due_at: datetime | None
-    words: Words = field(repr=False, compare=False)
+    words: Words
     about: str = ""
     level: int = 0
     sequence: int = 1
@@ -62,11 +61,10 @@ class Decision:
         return self.due_at is not None and self.due_at <= now and (self.until is None or now < self.until)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Sight:
+class Sight(NamedTuple):
     """A hold as the rungs see it: what several of them ask is worked out once.
 
-    `live`: something is kept or may be, and is to be kept on. `ends`, `strict_at` and `imminent_at` are None
+    `top` is the highest level of the ladder. `live`: something is kept or may be, and is to be kept on. `ends`, `strict_at` and `imminent_at` are None
     where nothing ends: not sent, open-ended, no period. `end_about` is what the imminent end is called, and
     `end_told` whether the top of the ladder was told of it.
     """
@@ -75,7 +73,7 @@ class Sight:
     policy: Policy
     zone: str
     top: int
-    chain: tuple[Expiry, ...]
+    state: State
     live: bool
     lapsed: bool
     stop: tuple[str, date] | None
@@ -95,26 +93,27 @@ def was_told(hold: Hold, about: str, since: datetime) -> bool:
 
 def look_at(hold: Hold, policy: Policy) -> Sight:
     """Work out what the rungs ask."""
-    chain, stop, zone = hold.chain, hold.stop, hold.terms.provider.zone
-    ends = chain[hold.granted] if chain and stop is None else None
+    stop, zone = hold.stop, hold.terms.provider.zone
+    ends = hold.chain[hold.granted] if hold.chain and stop is None else None
     strict_at = end_of(ends.strict_on, zone) if ends else None
     imminent_at = strict_at - policy.imminent if strict_at else None
+    state = hold.state
     end_about = f"imminent:{ends.strict_on}" if ends else ""
     return Sight(
         hold=hold,
         policy=policy,
         zone=zone,
         top=len(policy.ladder),
-        chain=chain,
-        live=not hold.leaving and not hold.ended,
-        lapsed=hold.lapsed,
+        state=state,
+        live=state not in ENDED and not hold.leaving,
+        lapsed=state is State.LAPSED,
         stop=stop,
         ends=ends,
         strict_at=strict_at,
         imminent_at=imminent_at,
         end_about=end_about,
         end_told=imminent_at is not None and was_told(hold, end_about, imminent_at),
-        window=window_of(hold, policy, chain) if ends else None,
+        window=extension_window(hold, policy) if ends else None,
     )
 
 
@@ -140,7 +139,7 @@ def races_against(seen: Sight) -> datetime | None:
     if seen.strict_at is not None:
         return seen.strict_at
     hold = seen.hold
-    if seen.chain or hold.stops:
+    if hold.chain or hold.stops:
         return None
     losses = next_losses(hold, hold.registered_at)
     # What is being lost already is a race against the loss of all of it.

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from itertools import islice
+from typing import NamedTuple
 
 from timeline.days import Expiry, day_in, end_of, extended, first_expiry, told_until
 from timeline.rules import PeriodKind, Start
@@ -112,12 +113,27 @@ class Mla:
     received_on: date | None = None
 
 
+class Starts(NamedTuple):
+    """Where the counting starts.
+
+    Strict is the earliest day, at the provider, from which a lawyer could count: the earlier of sending and
+    receipt; where the law counts from the day the request was made, or the data were preserved, that day too.
+    Legal is the day the instrument counts from; the sending, until a receipt says otherwise.
+    """
+
+    strict_on: date
+    legal_on: date
+    what: str  # what happened on the legal day: "sent", "received", "preserved"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Hold:
     """A request as its history leaves it: facts only; every date is computed from them.
 
     `stops` is when each stop event that the instrument knows happened, in time or not; `expired_at` that the
     provider says the hold is over, and has not taken it back; `lapsed_on` the strict end that was let pass.
+    `starts` is None before anything was sent. `chain` has the expiries of the first period and of every extension
+    confirmed or to be relied upon, in order; it is empty where nothing was sent, or the law gives no period.
     """
 
     request: str
@@ -155,6 +171,13 @@ class Hold:
     lapsed_at: datetime | None = None
     lapsed_on: date | None = None
     expired_at: datetime | None = None
+    starts: Starts | None = field(init=False, repr=False, compare=False)
+    chain: tuple[Expiry, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Work out once what everything else asks: where the counting starts, and how far the chain reaches."""
+        object.__setattr__(self, "starts", self._starts())
+        object.__setattr__(self, "chain", tuple(islice(self._links(), self.granted + self.extensions_left + 1)))
 
     def act(self, action: str, sequence: int = 1) -> Act | None:
         """The act of that action and sequence, if it was ever begun."""
@@ -180,8 +203,7 @@ class Hold:
     def withdrawn(self) -> bool:
         """Whether it was let go before anything was sent, so that there is nobody to tell."""
         sending = self.act("send")
-        unsent = self.strict_start is None and (sending is None or not sending.open)
-        return self.release_asked_at is not None and unsent
+        return self.release_asked_at is not None and self.unsent and (sending is None or not sending.open)
 
     @property
     def state(self) -> State:
@@ -196,7 +218,7 @@ class Hold:
             return State.REFUSED
         if self.not_held:
             return State.NOT_HELD
-        if self.strict_start is None:
+        if self.unsent:
             sending = self.act("send")
             return State.UNKNOWN if sending is not None and sending.open else State.REGISTERED
         if self.stop is not None:
@@ -213,42 +235,29 @@ class Hold:
     # Where the counting starts
 
     @property
-    def strict_start(self) -> date | None:
-        """The earliest day, at the provider, from which a lawyer could count; None: not sent.
+    def unsent(self) -> bool:
+        """Whether nothing is known to have reached the provider."""
+        return self.sent_at is None and self.received_on is None
 
-        That is the earlier of sending and receipt; where the law counts from the day the request was made,
-        or the data were preserved, that day too if it was earlier.
-        """
-        sent_at, zone = self.sent_at, self.terms.provider.zone
-        start = self.received_on
-        if sent_at is not None:
-            sent_on = day_in(sent_at, zone)
-            start = sent_on if start is None else min(start, sent_on)
-        if start is None:
+    def _starts(self) -> Starts | None:
+        zone, rule = self.terms.provider.zone, self.terms.instrument.start
+        sent_on = None if self.sent_at is None else day_in(self.sent_at, zone)
+        received_on = self.received_on
+        first = sent_on if received_on is None else received_on if sent_on is None else min(sent_on, received_on)
+        if first is None:
             return None
-        rule = self.terms.instrument.start
-        if rule is Start.DAY_MADE:
-            return min(start, day_in(self.registered_at, zone))
         if rule is Start.PRESERVATION_EFFECTED and self.held_from is not None:
-            return min(start, self.held_from)
-        return start
+            return Starts(min(first, self.held_from), self.held_from, "preserved")
+        strict = min(first, day_in(self.registered_at, zone)) if rule is Start.DAY_MADE else first
+        by_receipt = rule is Start.RECEIPT or (rule is Start.EARLIER_OF_SENDING_AND_RECEIPT and received_on == first)
+        if received_on is not None and (by_receipt or sent_on is None):
+            return Starts(strict, received_on, "received")
+        return Starts(strict, sent_on or first, "sent")
 
     @property
-    def legal_start(self) -> tuple[date, str] | None:
-        """The day the instrument counts from and what happened on it; the sending until a receipt says otherwise."""
-        sent_on = None if self.sent_at is None else day_in(self.sent_at, self.terms.provider.zone)
-        received_on, rule = self.received_on, self.terms.instrument.start
-        if sent_on is None and received_on is None:
-            return None
-        if rule is Start.PRESERVATION_EFFECTED and self.held_from is not None:
-            return self.held_from, "preserved"
-        if sent_on is None:
-            return received_on and (received_on, "received")
-        if received_on is not None and (
-            rule is Start.RECEIPT or (rule is Start.EARLIER_OF_SENDING_AND_RECEIPT and received_on <= sent_on)
-        ):
-            return received_on, "received"
-        return sent_on, "sent"
+    def strict_start(self) -> date | None:
+        """The earliest day from which the hold could be counted; None: not sent."""
+        return self.starts.strict_on if self.starts else None
 
     # Where it ends
 
@@ -258,16 +267,16 @@ class Hold:
         What the provider said for a link is measured against the law's own date for it, so that it can
         correct what it said for an earlier one.
         """
-        start, legal, first = self.strict_start, self.legal_start, self.terms.first
-        if start is None or legal is None or first is None:
+        starts, first = self.starts, self.terms.first
+        if starts is None or first is None:
             return
         rules, holidays = self.terms.instrument, self.terms.holidays
         by_law = first_expiry(
             first,
             rules.counting,
-            strict_start=start,
-            legal_start=legal[0],
-            started=legal[1],
+            strict_start=starts.strict_on,
+            legal_start=starts.legal_on,
+            started=starts.what,
             holidays=holidays,
         )
         link, number = by_law, 0
@@ -290,12 +299,9 @@ class Hold:
 
     def expiry_after(self, extensions: int) -> Expiry | None:
         """When the hold ends after so many extensions. None: not sent, or the law gives no period."""
+        if extensions < len(self.chain):
+            return self.chain[extensions]
         return next(islice(self._links(), extensions, None), None)
-
-    @property
-    def chain(self) -> tuple[Expiry, ...]:
-        """Expiries of the first period and every extension confirmed or to be relied upon, in order."""
-        return tuple(islice(self._links(), self.granted + self.extensions_left + 1))
 
     @property
     def stop(self) -> tuple[str, date] | None:
@@ -330,7 +336,10 @@ class Hold:
     @property
     def extension_refused(self) -> bool:
         """Whether the provider refused an extension, so that none more can be hoped for."""
-        return any(act.action == "extend" and act.outcome == "refused" for act in self.acts.values())
+        for act in self.acts.values():
+            if act.outcome == "refused" and act.action == "extend":
+                return True
+        return False
 
     @property
     def extensions_left(self) -> int:

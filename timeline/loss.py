@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from timeline.rules import Period, Retention, Unit
 from timeline.hold import Hold
+from timeline.rules import Period, Retention, Unit
 
 _HOURS = {Unit.HOURS: 1, Unit.DAYS: 24, Unit.WORKING_DAYS: 24, Unit.MONTHS: 24 * 28, Unit.YEARS: 24 * 365}
 

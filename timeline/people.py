@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from timeline.coverage import coverage_of, last_safe
+from timeline.coverage import coverage, covered, last_safe
 from timeline.days import end_of, said, said_at, said_long, start_of
 from timeline.dues import Condition, conditions, receipt_due
 from timeline.duty import Decision, Sight, must_be_told, races_against, tell
@@ -15,7 +15,7 @@ from timeline.hold import State
 def what_people_must_know(seen: Sight) -> Iterator[Decision]:
     """Every open matter of a person about this request that no higher rung tells."""
     yield from _sending(seen)
-    if not seen.live or seen.hold.strict_start is None:
+    if not seen.live or seen.hold.unsent:
         return
     yield from _items(seen)
     yield from _conditions(seen)
@@ -26,12 +26,17 @@ def what_people_must_know(seen: Sight) -> Iterator[Decision]:
         yield from _mla(seen)
 
 
+_NOT_HELD = frozenset({State.REFUSED, State.NOT_HELD, State.REGISTERED})
+
+
 def _sending(seen: Sight) -> Iterator[Decision]:
     """The request is not held: refused, not sent, or nothing there."""
     hold, policy = seen.hold, seen.policy
     if hold.leaving:
         return
-    state, act = hold.state, hold.act("send")
+    state, act = seen.state, hold.act("send")
+    if state not in _NOT_HELD:
+        return
     deadline = races_against(seen)
     if state is State.REFUSED and hold.refused_at is not None:
         ground = act.ground if act else ""
@@ -51,7 +56,7 @@ def _sending(seen: Sight) -> Iterator[Decision]:
             hold.missing_at,
             lambda: "the provider keeps none of the accounts: check every identifier, and send a new request",
         )
-    elif state is not State.REGISTERED or act is None:
+    elif act is None:
         return
     elif act.outcome == "unsupported":
         yield from tell(
@@ -135,11 +140,11 @@ def _coverage(seen: Sight) -> Iterator[Decision]:
     ends = seen.ends
     if ends is not None and f"ending:{ends.strict_on}" in hold.escalations:
         return
-    found = coverage_of(hold, policy, since, seen.chain, None)
-    if not found.gap_days_p90 or any(stop.step == "file-mla" and hold.mla.planned_on for stop in found.reachable):
+    if covered(hold, policy, since):
         return
 
     def words() -> str:
+        found = coverage(hold, policy, since)
         steps = ", ".join(f"{step.step} by {said(step.on)}" for step in last_safe(hold, policy, since))
         end = said(found.strict_on) if found.strict_on else "at once"
         return (
@@ -155,7 +160,7 @@ def _mla(seen: Sight) -> Iterator[Decision]:
     hold, policy, mla = seen.hold, seen.policy, seen.hold.mla
     if seen.stop is not None or mla.received_on is not None:
         return
-    stops = any(stop.kind == "mla-received" for stop in hold.terms.instrument.stop_events)
+    stops = "mla-received" in [stop.kind for stop in hold.terms.instrument.stop_events]
     if mla.sent_on is not None:
         sent_on = mla.sent_on
         if stops:

@@ -98,7 +98,7 @@ class Unit:
         whole = {"case": CASE["case"] | case, "request": [self.request(**each) for each in requests or ({},)]}
         path = self.folder / "case.json"
         path.write_text(json.dumps(whole))
-        read, drafts, _ = intake.read(path, self.office.catalogue, at=self.office.now(), sandbox=True)
+        read, drafts, _ = intake.read(path, self.office.catalogue, at=self.office.now())
         return intake.register(self.office, read, drafts)
 
     def request(self, **given: Any) -> dict[str, Any]:

@@ -151,6 +151,13 @@ def test_the_next_address_is_tried_when_one_does_not_answer(server: WireServer) 
     assert made.deliver(message, "rest").status == 200
 
 
+def test_an_address_of_a_kind_this_machine_lacks_does_not_hide_the_next_one(server: WireServer) -> None:
+    unknown: AddressInfo = (socket.AF_INET, socket.SOCK_STREAM, 999, "", ("127.0.0.1", server.port))
+    places = [unknown, *found("127.0.0.1", port=server.port)]
+    made, message = transport("http://desk.example.com", allow_loopback=True, resolve=lambda *_: places)
+    assert made.deliver(message, "rest").status == 200
+
+
 def test_a_name_without_an_address_is_unavailable() -> None:
     def unknown(host: str, port: int) -> list[AddressInfo]:
         raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
