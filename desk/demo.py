@@ -60,7 +60,12 @@ def _play(stage: Stage, console: Console) -> int:
     story = Story(stage, console, requests, flows_run=flows_run)
     story.issue()
     story.live(BEGINS + timedelta(days=DAYS))
-    story.say(f"{story.runs} flow runs in Prefect, {story.seen} events in the ledger.", "bold")
+    runs = (
+        f"{story.runs} flow runs in Prefect, {story.failed} of them Failed as they should"
+        if flows_run
+        else "no Prefect"
+    )
+    story.say(f"{runs}; {story.seen} events in the ledger.", "bold")
     return _end(story, began)
 
 

@@ -22,6 +22,28 @@ POLICY = """
 # For the demonstration: holds are asked about every three weeks, so that 200 days pass quickly.
 [poll]
 every = "21 days"
+
+# The story tells what people are told; the files are there too.
+[[ladder]]
+level = 1
+who = "Duty officer"
+acknowledge_within = "12 hours"
+tell = ["drop"]
+mail_to = ""
+
+[[ladder]]
+level = 2
+who = "Head of unit"
+acknowledge_within = "6 hours"
+tell = ["drop"]
+mail_to = ""
+
+[[ladder]]
+level = 3
+who = "Central authority"
+acknowledge_within = "2 hours"
+tell = ["drop"]
+mail_to = ""
 """
 
 PREFECT_STARTS_WITHIN = 45.0
@@ -123,6 +145,10 @@ class Stage:
         """What goes wrong at one provider from now on."""
         faults = {name.replace("_", "-"): rate for name, rate in rates.items()}
         self._post("faults", {"provider": provider, "faults": faults})
+
+    def call(self, provider: str, request: str) -> None:
+        """Somebody calls the provider: the law keeps this hold open from now on."""
+        self._post("keep", {"provider": provider, "request": request})
 
     def _post(self, what: str, body: Mapping[str, Any]) -> None:
         request = urllib.request.Request(  # noqa: S310

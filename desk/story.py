@@ -57,7 +57,7 @@ class Story:
     def __init__(self, stage: Stage, console: Console, ids: Mapping[str, str], *, flows_run: bool) -> None:
         self.stage, self.console, self.ids, self.flows_run = stage, console, ids, flows_run
         self.now = BEGINS
-        self.seen = self.runs = 0
+        self.seen = self.runs = self.failed = 0
         self.scenes = sorted(script(), key=lambda scene: scene.at)
         self.ignored = ""  # what the duty officer overlooks, so that the ladder is climbed
 
@@ -84,7 +84,7 @@ class Story:
         def run() -> Awaitable[Any]:
             from flows.issue import issue_requests
 
-            return issue_requests(requests)
+            return issue_requests(requests, return_state=True)
 
         self.work(run, lambda unit: sweeping.work_on(unit, requests))
 
@@ -94,7 +94,7 @@ class Story:
         def run() -> Awaitable[Any]:
             from flows.sweep import sweep_holds
 
-            return sweep_holds()
+            return sweep_holds(return_state=True)
 
         self.work(run, sweeping.sweep)
 
@@ -103,11 +103,9 @@ class Story:
         self.stage.at(self.now)
         if self.flows_run:
             self.runs += 1
-            try:
-                asyncio.run(_await(run))
-            except Exception as error:  # a failed run is part of the story; the ledger has the reason
-                self.tell()
-                self.say(f"        the flow run is Failed: {' '.join(str(error).split())}", "yellow")
+            state = asyncio.run(_await(run))
+            if not state.is_completed():  # part of the story: a provider said no, or not now
+                self.failed += 1
         else:
             with self.open() as unit:
                 direct(unit)
@@ -214,12 +212,14 @@ def _mla_sent(story: Story) -> None:
 
 def _mla_received(story: Story) -> None:
     reply = Reply(kind="mla-received", on=story.now.date(), reference="MLA-2026-77", by="Central authority")
+    story.stage.call(CLOUD, story.ids[CLOUD])
     story.record(CLOUD, reply)
 
 
 def _announced(story: Story) -> None:
     story.ignored = ""
     reply = Reply(kind="production-announced", on=story.now.date(), reference="EPOC-12", by="Public prosecutor")
+    story.stage.call(SOCIAL, story.ids[SOCIAL])
     story.record(SOCIAL, reply)
 
 

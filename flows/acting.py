@@ -8,9 +8,10 @@ outcome and asks the provider before anything is sent again.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from flows.office import Office, key_of
 from flows.retrying import patiently
@@ -18,6 +19,7 @@ from flows.telling import tell
 from ledger.interface import Claim, Json
 from providers.errors import ConfigurationError, ProviderError, Refused, Unavailable, Unsupported
 from providers.interface import Action, Answer, Exchange, ItemOutcome, State
+from timeline.coverage import assumed_sent
 from timeline.decide import Decision, Do
 from timeline.state import Hold
 
@@ -85,8 +87,9 @@ def _say(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tuple[
     }
     try:
         adapter = office.adapter(claim.provider)
-        until = _until(hold, action, decision.sequence)
-        order = office.order(hold, action, decision.sequence, until=until, because=decision.because)
+        until = _until(hold, action, decision.sequence, office.now())
+        because = _reason(office, hold) if action is Action.RELEASE else decision.because
+        order = office.order(hold, action, decision.sequence, until=until, because=because)
     except ConfigurationError as error:
         office.append(hold.request, [("intent", intent), _not_set_up(base, error)], claim=claim)
         return "not sent", str(error)
@@ -111,16 +114,23 @@ def _say(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tuple[
     return _said(answer, [kind for kind, _ in news]), ""
 
 
+def _reason(office: Office, hold: Hold) -> str:
+    """Why the hold may end: in the words of the person who asked for it, else because it was produced."""
+    asked = [event.body for event in office.ledger.events(hold.request) if event.kind == "release-asked"]
+    token = asked[0].get("text") if asked else None
+    return str(json.loads(office.vault.unseal(str(token)))) if token else "the data were produced"
+
+
 def _not_set_up(base: Mapping[str, Json], error: ConfigurationError) -> tuple[str, Mapping[str, Json]]:
     return "unavailable", dict(base) | {"reason": f"our set-up: {error}", "ground": "configuration"}
 
 
-def _until(hold: Hold, action: Action, sequence: int) -> date | None:
+def _until(hold: Hold, action: Action, sequence: int, now: datetime) -> date | None:
     """The last day to ask for: what the law gives, before any roll-over."""
-    if action is Action.EXTEND:
-        expiry = hold.expiry_after(sequence)
-        return expiry.legal_base_on if expiry else None
-    return None
+    if action is Action.RELEASE:
+        return None
+    expiry = assumed_sent(hold, now).expiry_after(sequence if action is Action.EXTEND else 0)
+    return expiry.legal_base_on if expiry else None
 
 
 def _outcome(error: ProviderError) -> tuple[str, dict[str, Json]]:
@@ -158,6 +168,10 @@ def _proof(office: Office, hold: Hold, exchange: Exchange | None) -> dict[str, J
     return proof
 
 
+GONE = frozenset({State.EXPIRED, State.RELEASED, State.NOT_HELD})
+"""What a provider says when it keeps nothing, or nothing any more."""
+
+
 def read(hold: Hold, action: Action, sequence: int, answer: Answer) -> News:
     """The news in an answer, as events: only what changes the record."""
     news: News = []
@@ -168,8 +182,14 @@ def read(hold: Hold, action: Action, sequence: int, answer: Answer) -> News:
         receipt["received_on"] = answer.received_on.isoformat()
     if hold.acknowledged_at is None or fresh or (answer.received_on and answer.received_on != hold.received_on):
         news.append(("acknowledged", receipt))
-    if answer.state in {State.EXPIRED, State.RELEASED} and action is not Action.RELEASE:
-        news.append(("expired", {"state": str(answer.state)}))
+    if answer.state in GONE and action is not Action.RELEASE:
+        if items:
+            news.append(("items", {"items": items}))
+        elif answer.state is State.NOT_HELD and hold.in_force_at is None:
+            missing: list[Json] = [{"item": each.id, "outcome": "not-found"} for each in hold.items]
+            news.append(("items", {"items": missing}))
+        if hold.in_force_at is not None and hold.expired_at is None:
+            news.append(("expired", {"state": str(answer.state)}))
         return news
     expiry = hold.expiry
     moved = answer.held_until if expiry and answer.held_until and answer.held_until > expiry.strict_on else None
@@ -226,7 +246,9 @@ def _look_up(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tu
     known = hold.act(action, decision.sequence)
     try:
         adapter = office.adapter(claim.provider)
-        order = office.order(hold, action, decision.sequence, until=_until(hold, action, decision.sequence))
+        order = office.order(
+            hold, action, decision.sequence, until=_until(hold, action, decision.sequence, office.now())
+        )
         found = patiently(lambda: adapter.find(order))
     except ConfigurationError as error:
         office.append(hold.request, [("outcome-unknown", base | {"reason": f"our set-up: {error}"})], claim=claim)

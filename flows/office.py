@@ -206,7 +206,7 @@ def open_office(
         and not settings.key_path.exists()
     ):
         MasterKey.create(settings.key_path)
-    ledger = SqliteLedger.open(path, create=create, sandbox=sandbox)
+    ledger = SqliteLedger.open(path, create=create, sandbox=sandbox, now=settings.now())
     try:
         if settings.simulated and not ledger.sandbox:
             raise SettingsError("HOLDFAST_CLOCK: an operational ledger runs on real time; unset it")

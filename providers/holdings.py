@@ -16,6 +16,9 @@ from datetime import date, timedelta
 from providers.interface import Action
 from providers.template import Json
 
+NO_END = date.max
+"""The last day of what is kept until further notice."""
+
 
 class Denied(Exception):
     """The played provider says no, with one of `CODES`."""
@@ -101,7 +104,9 @@ class Preservation:
             "received_on": self.received_on.isoformat(),
         }
         if status in ("active", "expired"):
-            said |= {"held_from": self.received_on.isoformat(), "held_until": self.held_until.isoformat()}
+            said["held_from"] = self.received_on.isoformat()
+            if self.held_until != NO_END:
+                said["held_until"] = self.held_until.isoformat()
         items: list[Json] = []
         for number, item in enumerate(self.items):
             entry: dict[str, Json] = {"id": item, "result": self._result(item, status)}
@@ -175,6 +180,11 @@ class Holdings:
             kept.released = True
             self._took_effect(kept, Action.RELEASE, key, sequence)
         return kept
+
+    def keep(self, *, request: str) -> None:
+        """Keep a request until further notice: its provider was told that production has been requested."""
+        for kept in self._by_request.get(request, ()):
+            kept.held_until = NO_END
 
     def look(self, reference: str, today: date) -> Preservation:
         """What is kept under a reference. `Denied` if it knows of none (any more)."""

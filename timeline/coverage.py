@@ -95,7 +95,7 @@ def _mla_on(hold: Hold) -> date | None:
 
 
 def covered(hold: Hold, policy: Policy, at: datetime) -> bool:
-    """Whether nobody need be told of a gap: there is none at p90, or the MLA request closes it and is planned in time."""
+    """Whether nobody need be told of a gap: there is none at p90, or an MLA request planned in time closes it."""
     if not hold.chain:
         return False
     ends_on, today = hold.chain[-1].strict_on, day_in(at, hold.terms.provider.zone)
@@ -115,6 +115,16 @@ def last_safe(hold: Hold, policy: Policy, at: datetime) -> tuple[LastSafe, ...]:
             steps.extend(_extend_steps(hold, chain))
             steps.extend(_stop_steps(hold, policy, chain[-1].strict_on))
     return tuple(sorted(steps, key=lambda each: each.on))
+
+
+def steps_said(hold: Hold, policy: Policy, at: datetime) -> str:
+    """The last safe days in words, to be added to a reason; "" where there is no step."""
+    steps, today = last_safe(hold, policy, at), day_in(at, hold.terms.provider.zone)
+    open_, gone = (
+        ", ".join(f"{step.step} by {said(step.on)}" for step in steps if (step.on < today) is past)
+        for past in (False, True)
+    )
+    return (f"; last safe days: {open_}" if open_ else "") + (f"; too late to be safe: {gone}" if gone else "")
 
 
 def _send_step(hold: Hold, policy: Policy, at: datetime) -> Iterator[LastSafe]:

@@ -64,15 +64,17 @@ class Decision(NamedTuple):
 class Sight(NamedTuple):
     """A hold as the rungs see it: what several of them ask is worked out once.
 
-    `top` is the highest level of the ladder. `live`: something is kept or may be, and is to be kept on. `ends`, `strict_at` and `imminent_at` are None
-    where nothing ends: not sent, open-ended, no period. `end_about` is what the imminent end is called, and
-    `end_told` whether the top of the ladder was told of it.
+    `top` is the highest level of the ladder; `patience` how long an answer is waited for before a person is
+    told, and before what was acknowledged is raised anew. `live`: something is kept or may be, and is to be
+    kept on. `ends`, `strict_at` and `imminent_at` are None where nothing ends: not sent, open-ended, no period.
+    `end_about` is what the imminent end is called, and `end_told` whether the top of the ladder was told of it.
     """
 
     hold: Hold
     policy: Policy
     zone: str
     top: int
+    patience: timedelta
     state: State
     live: bool
     lapsed: bool
@@ -104,6 +106,7 @@ def look_at(hold: Hold, policy: Policy) -> Sight:
         policy=policy,
         zone=zone,
         top=len(policy.ladder),
+        patience=policy.chase_every * policy.chases,
         state=state,
         live=state not in ENDED and not hold.leaving,
         lapsed=state is State.LAPSED,
@@ -202,7 +205,7 @@ def tell(
 
         def why() -> str:
             failed = "nobody acknowledged" if last.delivered else "could not be told"
-            return f"{words()}; {rung_told.who}: {failed} (level {last.level})"
+            return f"{words()}; {failed} (level {last.level}, {rung_told.who})"
 
     yield Decision(action=Do.ESCALATE, due_at=due_at, words=why, about=about, level=min(level, seen.top), rung=rung)
 

@@ -336,10 +336,7 @@ class Hold:
     @property
     def extension_refused(self) -> bool:
         """Whether the provider refused an extension, so that none more can be hoped for."""
-        for act in self.acts.values():
-            if act.outcome == "refused" and act.action == "extend":
-                return True
-        return False
+        return any(act.outcome == "refused" and act.action == "extend" for act in self.acts.values())
 
     @property
     def extensions_left(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from timeline.coverage import coverage, covered, last_safe
+from timeline.coverage import coverage, covered, steps_said
 from timeline.days import end_of, said, said_at, said_long, start_of
 from timeline.dues import Condition, conditions, receipt_due
 from timeline.duty import Decision, Sight, must_be_told, races_against, tell
@@ -31,7 +31,7 @@ _NOT_HELD = frozenset({State.REFUSED, State.NOT_HELD, State.REGISTERED})
 
 def _sending(seen: Sight) -> Iterator[Decision]:
     """The request is not held: refused, not sent, or nothing there."""
-    hold, policy = seen.hold, seen.policy
+    hold = seen.hold
     if hold.leaving:
         return
     state, act = seen.state, hold.act("send")
@@ -39,14 +39,12 @@ def _sending(seen: Sight) -> Iterator[Decision]:
         return
     deadline = races_against(seen)
     if state is State.REFUSED and hold.refused_at is not None:
-        ground = act.ground if act else ""
+        ground = (act.ground if act else "") or "other"
         yield from tell(
             seen,
             "refused",
             hold.refused_at,
-            lambda: (
-                f"the provider refused the request ({ground or 'other'}): mend it and send a new one, or go another way"
-            ),
+            lambda: f"the provider refused the request ({ground}): mend it and send a new one, or go another way",
             deadline=deadline,
         )
     elif state is State.NOT_HELD and hold.missing_at is not None:
@@ -65,7 +63,7 @@ def _sending(seen: Sight) -> Iterator[Decision]:
             act.failing_since or act.last_at,
             lambda: "this channel cannot send it: a person must; record `sent`, and what the provider says",
             deadline=deadline,
-            again=policy.chase_every,
+            again=seen.patience,
         )
     elif act.unsent and must_be_told(act):
         why = "our own set-up" if act.ground == "configuration" else "the provider accepts nothing"
@@ -75,7 +73,7 @@ def _sending(seen: Sight) -> Iterator[Decision]:
             act.failing_since or act.last_at,
             lambda: f"{why}: {act.failures} attempts failed; mend that, or send it another way and record `sent`",
             deadline=deadline,
-            again=policy.chase_every,
+            again=seen.patience,
         )
 
 
@@ -90,24 +88,23 @@ def _items(seen: Sight) -> Iterator[Decision]:
 def _answer(seen: Sight) -> Iterator[Decision]:
     """Nobody has said that the request arrived; or that the data are kept."""
     hold, policy = seen.hold, seen.policy
-    chased = policy.chase_every * policy.chases
     if hold.acknowledged_at is None:
         due = receipt_due(hold, policy)
         if due is not None:
             yield from tell(
                 seen,
                 "acknowledgement",
-                due + chased if hold.terms.abilities.poll else due,
+                due + seen.patience if hold.terms.abilities.poll else due,
                 lambda: f"no receipt, though it was due by {said_at(due)}: call the provider",
                 deadline=seen.strict_at,
-                again=policy.chase_every,
+                again=seen.patience,
             )
     elif hold.in_force_at is None:
         since = hold.acknowledged_at
         yield from tell(
             seen,
             "confirmation",
-            since + chased,
+            since + seen.patience,
             lambda: f"received on {said(since.date())}, but nobody has said that the data are kept: ask the provider",
             deadline=seen.strict_at,
         )
@@ -145,12 +142,11 @@ def _coverage(seen: Sight) -> Iterator[Decision]:
 
     def words() -> str:
         found = coverage(hold, policy, since)
-        steps = ", ".join(f"{step.step} by {said(step.on)}" for step in last_safe(hold, policy, since))
         end = said(found.strict_on) if found.strict_on else "at once"
         return (
             f"no chain of holds reaches the MLA answer: it ends {end}, the answer is expected by"
-            f" {said(found.p90_on)} (p90, {found.gap_days_p90} days later)"
-        ) + (f"; last safe days: {steps}" if steps else "")
+            f" {said(found.p90_on)} (p90, {found.gap_days_p90} days later){steps_said(hold, policy, since)}"
+        )
 
     yield from tell(seen, "coverage", since, words)
 
@@ -173,7 +169,7 @@ def _mla(seen: Sight) -> Iterator[Decision]:
                     " `mla-received`, which keeps the data until its decision"
                 ),
                 deadline=seen.strict_at,
-                again=policy.chase_every,
+                again=seen.patience,
             )
     elif mla.planned_on is not None:
         planned_on = mla.planned_on
@@ -186,18 +182,18 @@ def _mla(seen: Sight) -> Iterator[Decision]:
                 " or each day moves the answer by a day"
             ),
             deadline=seen.strict_at if stops else None,
-            again=policy.chase_every,
+            again=seen.patience if stops else policy.review_every,
         )
 
 
 def _conditions(seen: Sight) -> Iterator[Decision]:
     """What the provider's text attaches to the hold by a day."""
-    hold, policy = seen.hold, seen.policy
+    hold = seen.hold
     for each in conditions(hold):
         proof = each.kind == "proof-of-mla"
         if proof and (seen.stop is not None or hold.mla.received_on is not None):
             continue
-        yield from _condition(seen, each, again=policy.chase_every if proof and hold.mla.sent_on is None else None)
+        yield from _condition(seen, each, again=seen.patience if proof and hold.mla.sent_on is None else None)
 
 
 def _condition(seen: Sight, each: Condition, *, again: timedelta | None) -> Iterator[Decision]:

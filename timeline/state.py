@@ -36,12 +36,8 @@ def fold(request: str, terms: Terms, events: Iterable[Event]) -> Hold:
         step = _STEPS.get(event.kind)
         if step is not None:
             step(facts, event)
-    untils = [each.held_until for each in facts.items.values() if each.held_until and each.outcome == "preserved"]
-    return Hold(
-        **{name: getattr(facts, name) for name in _SAME},
-        items=tuple(facts.items.values()),
-        items_until=min(untils, default=None),
-    )
+    same = {name: getattr(facts, name) for name in _SAME}
+    return Hold(**same, items=tuple(facts.items.values()), items_until=_items_until(facts))
 
 
 @dataclass(kw_only=True, slots=True)
@@ -145,19 +141,9 @@ def _settle(facts: _Facts, action: str, sequence: int, at: datetime) -> Act | No
 
 
 def _intent(facts: _Facts, event: Event) -> None:
-    body = event.body
-    act = facts.acts.get((body["action"], body["sequence"]))
+    begun = {"key": event.body["key"], "attempt": event.body["attempt"], "began_at": event.at}
     _keep(
-        facts,
-        Act(
-            action=body["action"],
-            sequence=body["sequence"],
-            key=body["key"],
-            attempt=body["attempt"],
-            began_at=event.at,
-            failures=act.failures if act else 0,
-            failing_since=act.failing_since if act else None,
-        ),
+        facts, replace(_act(facts, event), **begun, outcome="", outcome_at=None, ground="", retry_after=timedelta())
     )
 
 
@@ -240,7 +226,7 @@ def _each_item(facts: _Facts, event: Event) -> None:
             continue
         if outcome == "preserved":
             facts.in_force_at = facts.in_force_at or event.at
-        elif outcome != "pending" and outcome != item.outcome:
+        elif outcome not in ("pending", item.outcome):
             facts.missing_at = event.at
         facts.items[item.id] = Item(
             id=item.id,
@@ -249,6 +235,12 @@ def _each_item(facts: _Facts, event: Event) -> None:
             reference=said.get("reference") or item.reference,
             held_until=_day(said.get("held_until")) or item.held_until,
         )
+
+
+def _items_until(facts: _Facts) -> date | None:
+    """The first of the preserved items' own last days."""
+    untils = [each.held_until for each in facts.items.values() if each.held_until and each.outcome == "preserved"]
+    return min(untils, default=None)
 
 
 def _items(facts: _Facts, event: Event) -> None:
@@ -280,14 +272,13 @@ def _extended(facts: _Facts, event: Event) -> None:
     number = event.body["sequence"]
     _settle(facts, "extend", number, event.at)
     if number > facts.granted:  # else the same news again
-        before = [each.held_until for each in facts.items.values() if each.held_until and each.outcome == "preserved"]
-        if before:
-            facts.held_until[facts.granted] = min((*before, facts.held_until.get(facts.granted, before[0])))
+        if (until := _items_until(facts)) is not None:
+            facts.held_until[facts.granted] = min(until, facts.held_until.get(facts.granted, until))
         for item in [each for each in facts.items.values() if each.held_until]:
             facts.items[item.id] = replace(item, held_until=None)
         facts.granted = number
-    if number == facts.granted and (until := _day(event.body.get("held_until"))):
-        facts.held_until[number] = until
+    if number == facts.granted and (told := _day(event.body.get("held_until"))):
+        facts.held_until[number] = told
     _each_item(facts, event)
 
 
@@ -331,12 +322,13 @@ def _validated(facts: _Facts, _: Event) -> None:
     facts.validated = True
 
 
-def _produced(facts: _Facts, event: Event) -> None:
-    facts.produced_at = facts.produced_at or event.at
+def _once(name: str) -> _Step:
+    """Keep when it happened first."""
 
+    def step(facts: _Facts, event: Event) -> None:
+        setattr(facts, name, getattr(facts, name) or event.at)
 
-def _release_asked(facts: _Facts, event: Event) -> None:
-    facts.release_asked_at = facts.release_asked_at or event.at
+    return step
 
 
 def _mla_sent(facts: _Facts, event: Event) -> None:
@@ -402,7 +394,7 @@ _STEPS: Mapping[str, _Step] = {
     "clarification": _clarification,
     "clarification-answered": _answered,
     "validated": _validated,
-    "produced": _produced,
+    "produced": _once("produced_at"),
     "released": _released,
     "expired": _expired,
     "mla-sent": _mla_sent,
@@ -410,7 +402,7 @@ _STEPS: Mapping[str, _Step] = {
     "production-announced": _stop,
     "access-requested": _stop,
     "petition-filed": _stop,
-    "release-asked": _release_asked,
+    "release-asked": _once("release_asked_at"),
     "escalated": _escalated,
     "escalation-acknowledged": _escalation_acknowledged,
     "lapsed": _lapsed,

@@ -114,6 +114,12 @@ class Played:
             self.honours_keys, self.retry_after = honours, wait
             self.holdings.promise = Promise(**promise)
 
+    def keep(self, request: str) -> None:
+        """Keep a request until further notice, as after a call that announces a production order."""
+        with self._lock:
+            self.holdings.keep(request=request)
+            self._journal(self.name, "keep", {"request": request})
+
     def answer(self, call: Call, now: datetime) -> Reaction:
         """Take in one call and say what goes back; whatever it brings about has happened when this returns."""
         with self._lock:

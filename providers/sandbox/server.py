@@ -3,7 +3,9 @@
 * ``/v1/…`` is the provider "sandbox", ``/p/NAME/v1/…`` the provider NAME, made when it is first spoken to;
 * ``GET /_account`` is everything that each of them keeps and did;
 * ``POST /_control/clock`` ``{"now": INSTANT}`` stops the clock there, ``{"now": null}`` lets it run again;
-* ``POST /_control/faults`` ``{"provider": NAME, "faults": {NAME: RATE}, …}`` sets what goes wrong.
+* ``POST /_control/faults`` ``{"provider": NAME, "faults": {NAME: RATE}, …}`` sets what goes wrong;
+* ``POST /_control/keep`` ``{"provider": NAME, "request": ID}`` lets a hold run on without an end, as after a
+  telephone call that announces a production order.
 
 A request may carry its own time in ``X-Sandbox-Clock``, so that a client on a simulated clock and the sandbox
 agree on the day; a clock that was stopped goes before it.
@@ -113,8 +115,10 @@ class Sandbox:
             self._now = read_instant(str(wanted["now"])) if wanted.get("now") is not None else None
         elif what == "faults":
             self.player(str(wanted.get("provider", "sandbox"))).configure(wanted)
+        elif what == "keep":
+            self.player(str(wanted.get("provider", "sandbox"))).keep(str(wanted["request"]))
         else:
-            raise ValueError("there are /_control/clock and /_control/faults")
+            raise ValueError("there are /_control/clock, /_control/faults and /_control/keep")
 
     def _note(self, provider: str, method: str, arguments: dict[str, Json]) -> None:
         if self._journal is not None:

@@ -47,7 +47,6 @@ class LiveUnit:
             "HOLDFAST_HOME": str(folder / "home"),
             "HOLDFAST_CONFIG": str(folder / "config"),
             "PREFECT_API_URL": prefect_api,
-            "PREFECT_CLIENT_MAX_RETRIES": "0",
             **environ,
         }
         (folder / "config" / "providers").mkdir(parents=True)

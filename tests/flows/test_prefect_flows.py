@@ -249,6 +249,7 @@ class TestWhatPrefectNeverSees:
             quoted, kept = unit.register("echo", "alpha")
             first = run(unit, issue([quoted, kept]))
         second = run(unit, lambda: faulty(return_state=True))
+        assert (first.because, second.because) == ("", "")
         message = prefect.run(second.run)["state"]["message"]
         assert message.startswith("RuntimeError in ")
         assert message.endswith("a fault of Holdfast")
@@ -274,6 +275,7 @@ class TestWhenPrefectDies:
     ) -> None:
         cable = Cable(prefect.api)
         unit = made(tmp_path, cable.address, played)
+        unit.environ["PREFECT_CLIENT_MAX_RETRIES"] = "0"  # a quicker death
         requests = unit.register("alpha", "beta", "beta")
         told: list[Done] = []
 
