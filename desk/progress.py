@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 MOST_LIVE = 20
 """More requests than this do not fit on a screen: they are told in plain lines."""
 
+BY_HAND = "unsupported"
+"""What became of an act that no machine can do at this provider."""
+
 
 def became(done: Done) -> str:
     """An act and what became of it."""
@@ -26,6 +29,8 @@ def became(done: Done) -> str:
     if not done.failed:
         state, comma, rest = done.result.partition(",")
         return f"{doing}: {STATES.get(state, state)}{comma}{rest}"
+    if done.result == BY_HAND:
+        return f"{doing} by hand: {done.failed}"
     return f"{doing}: FAILED, {done.failed if done.result in done.failed else f'{done.result}: {done.failed}'}"
 
 
@@ -60,7 +65,9 @@ def following(requests: Sequence[tuple[str, str]], out: Callable[[str], None]) -
         table = Table.grid(padding=(0, 2, 0, 0))
         for request, provider in requests:
             table.add_row(
-                Text(request, no_wrap=True), Text(provider), Text(harmless("; ".join(acts[request]) or "…"))
+                Text(request, no_wrap=True),
+                Text(provider),
+                Text(harmless("; ".join(acts[request]) or "waiting for the provider …")),
             )
         return table
 

@@ -12,6 +12,7 @@ from desk.endings import INTERRUPTED
 
 _ONCE = b"\nholdfast: finishing what is under way, then stopping (Ctrl-C again stops at once)\n"
 _TWICE = b"\nholdfast: stopped at once. Whether what was under way arrived is not known: the next sweep asks.\n"
+_SHOW_CURSOR = b"\x1b[?25h"
 
 
 class Stopping:
@@ -36,5 +37,7 @@ class Stopping:
         # os.write: the thread that was interrupted may hold the lock of the stream.
         os.write(2, _TWICE if self.stop.is_set() else _ONCE)
         if self.stop.is_set():
+            if os.isatty(1):
+                os.write(1, _SHOW_CURSOR)  # the live lines hid it
             os._exit(INTERRUPTED)
         self.stop.set()

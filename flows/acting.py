@@ -191,8 +191,7 @@ def read(hold: Hold, action: Action, sequence: int, answer: Answer) -> News:
         if hold.in_force_at is not None and hold.expired_at is None:
             news.append(("expired", {"state": str(answer.state)}))
         return news
-    expiry = hold.expiry
-    moved = answer.held_until if expiry and answer.held_until and answer.held_until > expiry.strict_on else None
+    moved = answer.held_until is not None and hold.shows_extension(answer.held_until)
     pending = hold.act("extend", hold.granted + 1)
     extending = action is Action.EXTEND or (pending is not None and pending.outcome in {"sent", "unknown"})
     if extending and moved:

@@ -19,7 +19,7 @@ from ledger.interface import Event as Recorded
 from ledger.interface import ItemRow, Ledger, Row
 from timeline.clocks import running_short_clocks
 from timeline.coverage import coverage
-from timeline.decide import Decision, duties
+from timeline.decide import Decision, Do, duties, first_due
 from timeline.events import Event
 from timeline.rules import Confidence, MlaProfile, Policy, Source
 from timeline.state import Hold, fold
@@ -138,12 +138,14 @@ class Histories:
     def project(self, events: Sequence[Recorded]) -> Row:
         """The index row of a history: what the ledger stores beside its events."""
         first, hold = events[0].body, self.fold(events)
-        wanted = [each for each in duties(hold, self._policy) if each.due_at is not None]
-        following = min(wanted, key=lambda each: (each.due_at, each.rung), default=None)
+        wanted = duties(hold, self._policy)
+        following = first_due(wanted)
         seen = coverage(hold, self._policy, hold.sent_at or hold.registered_at)
         expiry = hold.expiry
         blinds = {each["item"]: each.get("blind", "") for each in _tables(first["items"])}
-        unanswered = [told.level for told in hold.escalations.values() if told.acknowledged_at is None]
+        open_matters = {each.about for each in wanted if each.action is Do.ESCALATE}
+        told = [each for each in hold.escalations.values() if each.about in open_matters]
+        unanswered = [each.level for each in told if each.acknowledged_at is None]
         return Row(
             request=hold.request,
             case=str(first["case"]),

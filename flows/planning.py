@@ -86,9 +86,14 @@ def _outlook(hold: Hold, policy: Policy, at: datetime) -> Plan:
                 "to": said(each.end),
                 "since": said(each.since),
             }
-            for each in lost(hold, at)
+            for each in lost(hold, _kept_since(hold, at))
         ],
     }
+
+
+def _kept_since(hold: Hold, at: datetime) -> datetime:
+    """Until when data could be lost: what the provider said it keeps is not lost while that holds."""
+    return min(at, hold.in_force_at) if hold.in_force_at and not hold.ended else at
 
 
 def _clock(clock: Clock) -> Plan:

@@ -228,7 +228,11 @@ class Watch:
     def _failed(self, error: Exception) -> None:
         self.failures += 1
         told = isinstance(error, LedgerError | SettingsError | ConfigurationError)
-        self.last_failure = str(error) if told else f"{type(error).__name__} in {place(error)}: a fault of Holdfast"
+        self.last_failure = (
+            str(error).partition("\n")[0]
+            if told
+            else f"{type(error).__name__} in {place(error)}: a fault of Holdfast"
+        )
         self.say(f"the sweep failed: {self.last_failure}")
         self._wake_at(datetime.now(UTC) + self.again_after)
 
@@ -253,6 +257,9 @@ class Watch:
     def _wake_at(self, moment: datetime) -> None:
         # A second later at the earliest: the run that sets its own successor must be over by then.
         moment = max(moment, datetime.now(UTC) + timedelta(seconds=1))
+        waiting = self.scheduler.get_job("due")
+        if waiting is not None and waiting.next_run_time <= moment:
+            return
         self.scheduler.add_job(self._sweep, "date", run_date=moment, id="due", replace_existing=True)
 
     # ---- the guard: in a thread of its own ----------------------------------------------------------------

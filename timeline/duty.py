@@ -142,7 +142,7 @@ def races_against(seen: Sight) -> datetime | None:
     if seen.strict_at is not None:
         return seen.strict_at
     hold = seen.hold
-    if hold.chain or hold.stops:
+    if not hold.unsent:
         return None
     losses = next_losses(hold, hold.registered_at)
     # What is being lost already is a race against the loss of all of it.

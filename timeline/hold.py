@@ -323,6 +323,14 @@ class Hold:
         expiry = self.expiry
         return end_of(expiry.strict_on, self.terms.provider.zone) if expiry else None
 
+    def shows_extension(self, until: date) -> bool:
+        """Whether only an extension explains a last day that the provider names.
+
+        It does where the day is later than the law's own, roll-over and all, and than what the provider named before.
+        """
+        ends, told = self.expiry_after(self.granted), self.told_until(self.granted)
+        return ends is not None and until > max(ends.legal_on, told or ends.legal_on)
+
     @property
     def lapsed(self) -> bool:
         """Whether its end was let pass, and nothing has shown since that it goes on."""

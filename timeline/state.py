@@ -127,29 +127,24 @@ def _act(facts: _Facts, event: Event) -> Act:
     return facts.acts.get(key) or Act(action=key[0], sequence=key[1], key="", attempt=0, began_at=event.at)
 
 
-def _keep(facts: _Facts, act: Act) -> None:
-    facts.acts[act.action, act.sequence] = act
-
-
 def _settle(facts: _Facts, action: str, sequence: int, at: datetime) -> Act | None:
     """News shows that an act took effect, whatever was known of it before."""
     act = facts.acts.get((action, sequence))
     if act is not None and act.outcome != "sent":
         act = replace(act, outcome="sent", outcome_at=at, failures=0, failing_since=None)
-        _keep(facts, act)
+        facts.acts[act.action, act.sequence] = act
     return act
 
 
 def _intent(facts: _Facts, event: Event) -> None:
-    begun = {"key": event.body["key"], "attempt": event.body["attempt"], "began_at": event.at}
-    _keep(
-        facts, replace(_act(facts, event), **begun, outcome="", outcome_at=None, ground="", retry_after=timedelta())
-    )
+    act, body = _act(facts, event), event.body
+    begun = replace(act, key=body["key"], attempt=body["attempt"], began_at=event.at, outcome="", outcome_at=None)
+    facts.acts[act.action, act.sequence] = begun
 
 
 def _sent(facts: _Facts, event: Event) -> None:
     act = replace(_act(facts, event), outcome="sent", outcome_at=event.at, failures=0, failing_since=None)
-    _keep(facts, act)
+    facts.acts[act.action, act.sequence] = act
     if act.action == "send":
         facts.sent_at = min(facts.sent_at, event.at) if facts.sent_at else event.at
         facts.refused_at = None
@@ -173,7 +168,7 @@ def _failed(outcome: str) -> _Step:
             ground=event.body.get("ground", ""),
             retry_after=timedelta(seconds=event.body.get("retry_after_s", 0)),
         )
-        _keep(facts, failed)
+        facts.acts[act.action, act.sequence] = failed
 
     return step
 
@@ -181,7 +176,7 @@ def _failed(outcome: str) -> _Step:
 def _absent(facts: _Facts, event: Event) -> None:
     act = _act(facts, event)
     if act.outcome != "sent":
-        _keep(facts, replace(act, outcome="absent", outcome_at=event.at))
+        facts.acts[act.action, act.sequence] = replace(act, outcome="absent", outcome_at=event.at)
 
 
 def _refused(facts: _Facts, event: Event) -> None:
@@ -213,7 +208,7 @@ def _arrived(facts: _Facts, event: Event) -> None:
     facts.refused_at = None
 
 
-def _acknowledged(facts: _Facts, event: Event) -> None:
+def _heard(facts: _Facts, event: Event) -> None:
     _arrived(facts, event)
     _each_item(facts, event)
 
@@ -241,12 +236,6 @@ def _items_until(facts: _Facts) -> date | None:
     """The first of the preserved items' own last days."""
     untils = [each.held_until for each in facts.items.values() if each.held_until and each.outcome == "preserved"]
     return min(untils, default=None)
-
-
-def _items(facts: _Facts, event: Event) -> None:
-    if event.body["items"]:
-        _arrived(facts, event)
-        _each_item(facts, event)
 
 
 def _in_force(facts: _Facts, event: Event) -> None:
@@ -387,9 +376,9 @@ _STEPS: Mapping[str, _Step] = {
     "refused": _refused,
     "polled": _polled,
     "poll-failed": _poll_failed,
-    "acknowledged": _acknowledged,
+    "acknowledged": _heard,
     "preserved": _preserved,
-    "items": _items,
+    "items": _heard,
     "extended": _extended,
     "clarification": _clarification,
     "clarification-answered": _answered,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -30,6 +32,7 @@ from flows.acting import Done
 from flows.prefect_api import Errand, How, through_prefect, why_not
 from flows.running import book_issue, run_sweep
 from flows.sweeping import work_on
+from flows.watch import watch
 
 ROOT = Path(__file__).parents[2]
 
@@ -307,6 +310,28 @@ class TestWhenPrefectDies:
         assert (how.by, how.because) == ("direct", why_not(unit.settings))
         assert unit.beat()["because"].endswith("cannot be reached")
         assert played.effects(request) == 1
+
+    def test_the_watch_sweeps_through_it_while_it_answers_and_goes_on_without_it(
+        self, tmp_path: Path, prefect: PrefectServer, played: PlayedProviders
+    ) -> None:
+        cable = Cable(prefect.api)
+        unit = made(tmp_path, cable.address, played)
+        said: list[str] = []
+        stop = threading.Event()
+        every = timedelta(seconds=1)
+        begin = functools.partial(
+            watch, unit.settings, stop=stop, interval=every, allowed=every * 60, say=said.append
+        )
+        thread = threading.Thread(target=begin, daemon=True)
+        thread.start()
+        wait_for(lambda: "sweeping through Prefect" in said, seconds=10, what="a sweep through Prefect")
+        assert unit.beat()["by"] == "prefect"
+        cable.cut()
+        wait_for(lambda: unit.beat().get("by") == "watch", seconds=20, what="a sweep without it")
+        stop.set()
+        thread.join(20)
+        assert said[-1] == "stopped"
+        assert any(line.startswith("sweeping without Prefect: Prefect ") for line in said)
 
     def test_a_server_that_only_says_it_is_healthy_is_not_waited_for_and_comes_too_late(
         self, tmp_path: Path, prefect: PrefectServer, played: PlayedProviders
