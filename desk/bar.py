@@ -90,13 +90,15 @@ def scale(pictures: Iterable[Picture], width: int) -> Scale:
 
 
 def axis(on: Scale) -> str:
-    """The months, each at its first day; a year in place of its January."""
+    """The months, each at its first day; a year in place of its January, which is never left out."""
     first = on.first
-    row = f"{MONTHS[first.month - 1]} {first.year}"
     months = [date(first.year + (first.month + n) // 12, (first.month + n) % 12 + 1, 1) for n in range(12 * 30)]
     months = [month for month in months if month <= on.last]
     room = on.width / max(1, len(months))
     step = next((step for step in (1, 2, 3, 6) if room * step >= len("│2027 ")), 12)
+    january = min((on.column(month) for month in months if month.month == 1), default=on.width)
+    names = (f"{MONTHS[first.month - 1]} {first.year}", MONTHS[first.month - 1], "")
+    row = next(name for name in names if len(name) <= january)
     for month in months:
         label = f"│{month.year}" if month.month == 1 else f"│{MONTHS[month.month - 1]}"
         column = on.column(month)

@@ -108,7 +108,7 @@ def _frames(trace: TracebackType | None) -> list[str]:
 
 def end(ending: Ending) -> int:
     """Say why, and give the status."""
-    for number, line in enumerate(ending.lines):
-        tell(f"holdfast: {line}" if number == 0 else line)
+    for place, line in enumerate(ending.lines):
+        tell(f"holdfast: {line}" if place == 0 else line)
     sys.stderr.flush()
     return ending.status

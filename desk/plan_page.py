@@ -10,7 +10,7 @@ from rich.text import Text
 
 from desk import outlook
 from desk.bar import picture, scale
-from desk.problems import counted, grouped, plainly, way_out
+from desk.problems import grouped, plainly, way_out
 from desk.verdict import BAD, brief, local_today
 from desk.words import Table, instant, moment, number
 
@@ -59,9 +59,9 @@ def _summary(requests: Sequence[Table], today: Sequence[date]) -> RenderableType
     table = outlook.grid("fixed", "fixed", "flow")
     for place, (each, day) in enumerate(zip(requests, today, strict=True), start=1):
         tone, text = brief(each, day)
-        against = [each_one for each_one in grouped(each["problems"]) if each_one.is_error]
-        errors = f"; {counted([{'severity': 'error'}] * len(against))}" if against else ""
-        table.add_row(Text(str(place)), Text(_name(each)), Text(text + errors, style=outlook.TONES[tone]))
+        errors = sum(problem.is_error for problem in grouped(each["problems"]))
+        text += f"; {number(errors, 'error')}" if errors else ""
+        table.add_row(Text(str(place)), Text(_name(each)), Text(text, style=outlook.TONES[tone]))
     return outlook.indented(table)
 
 

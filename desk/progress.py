@@ -64,11 +64,8 @@ def following(requests: Sequence[tuple[str, str]], out: Callable[[str], None]) -
     def lines() -> Table:
         table = Table.grid(padding=(0, 2, 0, 0))
         for request, provider in requests:
-            table.add_row(
-                Text(request, no_wrap=True),
-                Text(provider),
-                Text(harmless("; ".join(acts[request]) or "waiting for the provider …")),
-            )
+            said = harmless("; ".join(acts[request]) or "waiting for the provider …")
+            table.add_row(Text(request, no_wrap=True), Text(provider), Text(said))
         return table
 
     console = make_console(sys.stdout, width(), coloured=True)

@@ -6,6 +6,7 @@ Everything that is not in the script, Holdfast decides by itself.
 from __future__ import annotations
 
 import asyncio
+import textwrap
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -26,6 +27,9 @@ BEGINS = datetime(2026, 11, 21, 9, tzinfo=UTC)
 MAIL, SOCIAL, CLOUD = "sandbox-mail", "sandbox-social", "sandbox-cloud"
 ANSWERS_AFTER = timedelta(hours=8)
 """How long the duty officer takes to acknowledge what was told; the top of the ladder answers at once."""
+
+HANGING, MOST_LINES = 8, 2
+"""How a long line of the story is wrapped: under the provider's name, and cut after two."""
 
 QUIET = {"registered", "intent", "polled", "escalation-acknowledged", "note"}
 """Events that the story does not tell."""
@@ -69,8 +73,11 @@ class Story:
     def say(self, text: str, style: str = "") -> None:
         """One line of the story, with the day it happens on."""
         day = Text(f"day {(self.now.date() - BEGINS.date()).days:>3}  {self.now:%d %b %H:%M}  ", style="dim")
-        room = self.console.width - len(day)
-        self.console.print(day + Text(text if len(text) <= room else f"{text[: room - 1]}…", style=style))
+        lines = textwrap.wrap(text, self.console.width - len(day), subsequent_indent=" " * HANGING)
+        if len(lines) > MOST_LINES:
+            lines = [*lines[: MOST_LINES - 1], f"{lines[MOST_LINES - 1][:-1]}…"]
+        for number, line in enumerate(lines):
+            self.console.print((Text(" " * len(day)) if number else day) + Text(line, style=style))
 
     def issue(self) -> None:
         """Send the case's requests, while things go wrong."""

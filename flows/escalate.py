@@ -18,9 +18,6 @@ async def escalate(request: RequestId) -> State[Any]:
 
     What was told and is not due again is not repeated. Failed: somebody could not be told; the next level is told
     by the next sweep.
-
-    Args:
-        request: The request's id.
     """
 
     def work(run: Run) -> Report:

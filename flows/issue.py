@@ -30,9 +30,6 @@ async def issue_requests(request_ids: list[RequestId]) -> State[Any]:
 
     What was sent already is not sent again. One task run per provider; a provider that fails makes the run
     fail and hides no other.
-
-    Args:
-        request_ids: The opaque ids, as `holdfast preserve` printed them.
     """
     rows: list[dict[str, Any]] = []
 

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from flows.casefile import Case, RequestDraft
 from flows.catalogue import Catalogue, IdentifierRule, ProviderEntry
-from flows.identifiers import Identifier
+from flows.identifiers import Identifier, normalise
 from flows.problems import Problem, Severity
 from flows.reading import meant
 from timeline.coverage import Coverage
@@ -119,7 +119,9 @@ def _provider(draft: RequestDraft, entry: ProviderEntry) -> Iterator[Finding]:
 
 def _form(identifier: Identifier, rule: IdentifierRule, name: str) -> Iterator[Finding]:
     """Whether a value has the form this provider can process, and the columns it needs beside it."""
-    if not rule.matches(identifier.value):
+    # Hyphens and spaces in a telephone number are for people's eyes; a pattern is about the number.
+    spelled = normalise("phone", identifier.value) if identifier.type == "phone" else identifier.value
+    if not (rule.matches(identifier.value) or rule.matches(spelled)):
         fix = rule.hint or "look at how the provider writes it"
         yield _finding(identifier.where, f"{name} cannot process a {identifier.type} written like this", fix)
     given = {"from": identifier.used_from, "to": identifier.used_to, "zone": identifier.zone or identifier.used_from}

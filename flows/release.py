@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
+from pydantic import Field
 
 from flows.entry import Person, RequestId, Run, carry_out
 from flows.replying import release
@@ -24,6 +25,9 @@ class Reason(StrEnum):
     DUPLICATE = "another request holds the same data"
 
 
+Because = Annotated[Reason, Field(description="Why the hold may end.")]
+
+
 @flow(
     name="release-request",
     flow_run_name="release {request}",
@@ -31,16 +35,11 @@ class Reason(StrEnum):
     persist_result=False,
     log_prints=False,
 )
-async def release_request(request: RequestId, because: Reason, by: Person) -> State[Any]:
+async def release_request(request: RequestId, because: Because, by: Person) -> State[Any]:
     """End a hold and tell the provider. This cannot be taken back: the provider may delete the data at once.
 
     A reason that is not in the list is given by `holdfast release … --because TEXT` on the command line, which
     seals it in the ledger.
-
-    Args:
-        request: The request's id.
-        because: Why it may end.
-        by: Who decides it.
     """
 
     def work(run: Run) -> Report:

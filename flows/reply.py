@@ -20,7 +20,7 @@ Entry = Annotated[
     str,
     Field(
         json_schema_extra={"enum": list(ENTRIES)},
-        description="; ".join(f"{kind}: {KINDS[kind].what}" for kind in ENTRIES),
+        description="What you learned. " + "; ".join(f"{kind}: {KINDS[kind].what}" for kind in ENTRIES) + ".",
     ),
 ]
 Reference = Annotated[
@@ -31,15 +31,19 @@ Reference = Annotated[
         description="The provider's own reference or case number, as it wrote it. Never the account.",
     ),
 ]
+On = Annotated[date | None, Field(description="The day at the provider on which it happened.")]
+Until = Annotated[date | None, Field(description="The last day until which the provider says it keeps the data.")]
+At = Annotated[AwareDatetime | None, Field(description="The instant at which it happened; now, if left out.")]
 ItemId = Annotated[
-    str, Field(pattern="^(i[0-9]{1,6})?$", description="Which identifier: i1, i2 …, from `holdfast show`")
+    str, Field(pattern="^(i[0-9]{1,6})?$", description="Which identifier: i1, i2 …, as `holdfast show` numbers them.")
 ]
+Act = Annotated[Literal["send", "extend", "release"], Field(description="Which of our acts it answers.")]
 Ground = Annotated[
-    str, Field(json_schema_extra={"enum": ["", *GROUNDS]}, description="Of a refusal: why the provider says no")
+    str, Field(json_schema_extra={"enum": ["", *GROUNDS]}, description="Of a refusal: why the provider says no.")
 ]
 About = Annotated[
     str,
-    Field(pattern="^[a-z0-9:.-]*$", max_length=80, description="Which escalation is taken up; empty: all of them"),
+    Field(pattern="^[a-z0-9:.-]*$", max_length=80, description="Which escalation is taken up; empty: all of them."),
 ]
 
 
@@ -56,11 +60,11 @@ async def record_reply(
     by: Person,
     *,
     reference: Reference = "",
-    on: date | None = None,
-    until: date | None = None,
-    at: AwareDatetime | None = None,
+    on: On = None,
+    until: Until = None,
+    at: At = None,
     item: ItemId = "",
-    action: Literal["send", "extend", "release"] = "send",
+    action: Act = "send",
     ground: Ground = "",
     about: About = "",
 ) -> State[Any]:
@@ -72,19 +76,6 @@ async def record_reply(
 
     A wrong entry is refused; the run then fails, and its state says what to enter instead. The same entry made
     twice changes nothing.
-
-    Args:
-        request: The request's id.
-        kind: What you learned.
-        by: Who enters this.
-        reference: The provider's reference.
-        on: The day at the provider on which it happened (received, preserved, produced, filed).
-        until: The last day until which the provider says it keeps the data.
-        at: The instant at which it happened, with its offset; now, if left out.
-        item: One identifier of the request.
-        action: What the answer is about.
-        ground: Why the provider refused.
-        about: Which escalation is taken up.
     """
     reply = Reply(
         kind=kind,

@@ -17,7 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -127,8 +127,9 @@ def stop_on_signals(stop: threading.Event) -> threading.Event:
 
 
 def _say(text: str) -> None:
-    sys.stderr.write(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}Z {text}\n")
-    sys.stderr.flush()
+    with suppress(OSError, ValueError):  # a log that is gone must not stop the work
+        sys.stderr.write(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}Z {text}\n")
+        sys.stderr.flush()
 
 
 @dataclass(kw_only=True)
@@ -270,7 +271,8 @@ class Watch:
         while not over.wait(tick):
             try:
                 self._mind_the_clock()
-                alarms.consider("" if self.stop.is_set() else self.trouble(), datetime.now(UTC))
+                if not self.stop.is_set():
+                    alarms.consider(self.trouble(), datetime.now(UTC))
                 self._mind_the_sweep()
             except Exception as error:  # the guard is the last one awake
                 self.say(f"the guard failed with {type(error).__name__} in {place(error)} and goes on")

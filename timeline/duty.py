@@ -156,6 +156,18 @@ def must_be_told(act: Act) -> bool:
 
 # Telling
 
+_AFTERWARDS = {
+    "new-request": "send a new request",
+    "new-order": "ask for a new order",
+    "forbidden": "the law allows no second request for the same data",
+    "unstated": "send a new request, though the law does not say whether it allows one",
+}
+
+
+def afterwards(hold: Hold) -> str:
+    """What can be done once a hold is over, as the instrument has it."""
+    return _AFTERWARDS[hold.terms.instrument.repeat]
+
 
 def tell(
     seen: Sight,

@@ -7,18 +7,21 @@ from datetime import date, datetime
 
 from timeline.coverage import last_day_for, steps_said
 from timeline.days import DAY, end_of, said, said_long, start_of, whole_days
-from timeline.duty import Decision, Do, Sight, Words, back_off, must_be_told, tell, tell_in_stages, was_told
+from timeline.duty import (
+    Decision,
+    Do,
+    Sight,
+    Words,
+    afterwards,
+    back_off,
+    must_be_told,
+    tell,
+    tell_in_stages,
+    was_told,
+)
 from timeline.hold import Act
 from timeline.rules import Policy
 from timeline.window import Window, part_of, running_from
-
-_AFTERWARDS = {
-    "new-request": "send a new request",
-    "new-order": "ask for a new order",
-    "forbidden": "the law allows no second request for the same data",
-    "unstated": "send a new request, though the law does not say whether it allows one",
-}
-
 
 # 3: the lapse
 
@@ -55,7 +58,7 @@ def _tell_of_lapse(seen: Sight) -> Iterator[Decision]:
             why = f"the strict end {said_long(seen.ends.strict_on)} has passed"
         if pending is not None:
             why += f"; extension {pending.sequence} was sent on {said(pending.last_at.date())} and never confirmed"
-        then = _AFTERWARDS[seen.hold.terms.instrument.repeat]
+        then = afterwards(seen.hold)
         return f"the hold lapsed ({why}): ask the provider what it still keeps; {then}"
 
     yield from tell_in_stages(seen, tuple(stages), words, rung=3, deadline=None)
@@ -230,7 +233,7 @@ def _tell_of_end(seen: Sight) -> Iterator[Decision]:
 
     def words() -> str:
         why = f"extension {refused[-1].sequence} was refused" if refused else "no extension may be relied upon"
-        steps, then = steps_said(hold, policy, at), _AFTERWARDS[hold.terms.instrument.repeat]
+        steps, then = steps_said(hold, policy, at), afterwards(hold)
         return f"the hold ends {said_long(ends.strict_on)} (strict) and {why}{_hope(seen)}{steps}; else {then}"
 
     yield from tell(

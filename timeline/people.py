@@ -8,7 +8,7 @@ from datetime import timedelta
 from timeline.coverage import coverage, covered, steps_said
 from timeline.days import end_of, said, said_at, said_long, start_of
 from timeline.dues import Condition, conditions, receipt_due
-from timeline.duty import Decision, Sight, must_be_told, races_against, tell
+from timeline.duty import Decision, Sight, afterwards, must_be_told, races_against, tell
 from timeline.hold import State
 
 
@@ -19,10 +19,12 @@ def what_people_must_know(seen: Sight) -> Iterator[Decision]:
         return
     yield from _items(seen)
     yield from _conditions(seen)
-    if not seen.end_told:  # lesser matters are silent once the top of the ladder was told of the imminent end
-        yield from _answer(seen)
-        yield from _silence(seen)
-        yield from _coverage(seen)
+    if seen.end_told:  # lesser matters are silent once the top of the ladder was told of the imminent end
+        return
+    yield from _answer(seen)
+    yield from _silence(seen)
+    if seen.stop is None and not (seen.ends and f"ending:{seen.ends.strict_on}" in seen.hold.escalations):
+        yield from _coverage(seen)  # else the end of the chain is a matter of its own, which names every step
         yield from _mla(seen)
 
 
@@ -52,7 +54,7 @@ def _sending(seen: Sight) -> Iterator[Decision]:
             seen,
             "not-held",
             hold.missing_at,
-            lambda: "the provider keeps none of the accounts: check every identifier, and send a new request",
+            lambda: f"the provider keeps none of the accounts: check every identifier; {afterwards(hold)}",
         )
     elif act is None:
         return
@@ -126,18 +128,10 @@ def _silence(seen: Sight) -> Iterator[Decision]:
 
 
 def _coverage(seen: Sight) -> Iterator[Decision]:
-    """Whether any chain of holds reaches the MLA answer, told on day 0.
-
-    Not told of again once the end of the chain is a matter of its own.
-    """
+    """Whether any chain of holds reaches the MLA answer, told on day 0."""
     hold, policy, since = seen.hold, seen.policy, seen.hold.sent_at or seen.hold.registered_at
     told = hold.escalations.get("coverage")
-    if seen.stop is not None or (told is not None and told.acknowledged_at is not None):
-        return
-    ends = seen.ends
-    if ends is not None and f"ending:{ends.strict_on}" in hold.escalations:
-        return
-    if covered(hold, policy, since):
+    if (told is not None and told.acknowledged_at is not None) or covered(hold, policy, since):
         return
 
     def words() -> str:
@@ -145,7 +139,8 @@ def _coverage(seen: Sight) -> Iterator[Decision]:
         end = said(found.strict_on) if found.strict_on else "at once"
         return (
             f"no chain of holds reaches the MLA answer: it ends {end}, the answer is expected by"
-            f" {said(found.p90_on)} (p90, {found.gap_days_p90} days later){steps_said(hold, policy, since)}"
+            f" {said(found.p90_on)} (p90, {found.gap_days_p90} days later){steps_said(hold, policy, since)};"
+            f" when it ends: {afterwards(hold)}"
         )
 
     yield from tell(seen, "coverage", since, words)
@@ -154,7 +149,7 @@ def _coverage(seen: Sight) -> Iterator[Decision]:
 def _mla(seen: Sight) -> Iterator[Decision]:
     """The MLA request that was planned and is not recorded as sent; or sent, and its receipt would stop the clock."""
     hold, policy, mla = seen.hold, seen.policy, seen.hold.mla
-    if seen.stop is not None or mla.received_on is not None:
+    if mla.received_on is not None:
         return
     stops = "mla-received" in [stop.kind for stop in hold.terms.instrument.stop_events]
     if mla.sent_on is not None:

@@ -300,7 +300,7 @@ class Story:
         """What a person has to be told now, in the order of the ladder."""
         at = now or self.now
         due = [each for each in duties(self.hold, POLICY) if each.action is Do.ESCALATE and each.due(at)]
-        return [each.about for each in sorted(due, key=lambda each: (each.rung, -each.level))]
+        return [each.about for each in sorted(due, key=lambda each: (each.rung, -each.level, each.due_at or at))]
 
 
 def falls_due(duty: Decision, at: datetime) -> bool:
