@@ -37,21 +37,27 @@ TOLD = (LedgerError, ConfigurationError, SettingsError, ReplyError)
 REASONS = 5
 """Different reasons of failure named in a run's state; the rest is counted."""
 
+
+def form(what: str, **rules: Any) -> Any:
+    """A field of a form: the line below it, and its rules. Prefect drops a description that stands anywhere else."""
+    enum = rules.pop("enum", None)
+    return Field(json_schema_extra={"description": what} | ({"enum": list(enum)} if enum else {}), **rules)
+
+
 RequestId = Annotated[
     str,
-    Field(
+    form(
+        "The request's id: HF- and twelve characters. Nothing else: no account, no name.",
         pattern="^HF-[0-9A-HJKMNP-TV-Z]{12}$",
-        description="The request's id, such as HF-… with twelve characters. Nothing else: no account, no name.",
     ),
 ]
-
 Person = Annotated[
     str,
-    Field(
+    form(
+        "Who enters this: your name or role. Prefect itself does not know who you are.",
         min_length=2,
         max_length=80,
         pattern="^[^@]*$",
-        description="Who enters this: your name or role. Prefect itself does not know who you are.",
     ),
 ]
 

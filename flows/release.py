@@ -7,9 +7,8 @@ from typing import Annotated, Any
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from pydantic import Field
 
-from flows.entry import Person, RequestId, Run, carry_out
+from flows.entry import Person, RequestId, Run, carry_out, form
 from flows.replying import release
 from flows.sweeping import Report, work_on
 
@@ -25,7 +24,7 @@ class Reason(StrEnum):
     DUPLICATE = "another request holds the same data"
 
 
-Because = Annotated[Reason, Field(description="Why the hold may end.")]
+Because = Annotated[Reason, form("Why the hold may end.")]
 
 
 @flow(

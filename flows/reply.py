@@ -7,43 +7,37 @@ from typing import Annotated, Any, Literal
 
 from prefect import flow
 from prefect.client.schemas.objects import State
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime
 
-from flows.entry import Person, RequestId, Run, Summary, carry_out
+from flows.entry import Person, RequestId, Run, Summary, carry_out, form
 from flows.replying import KINDS, Reply, record
 from providers.errors import GROUNDS
 
 ENTRIES = tuple(kind for kind, meaning in KINDS.items() if "text" not in meaning.needs)
 """The kinds of entry that need no free text."""
 
-Entry = Annotated[
-    str,
-    Field(
-        json_schema_extra={"enum": list(ENTRIES)},
-        description="What you learned. " + "; ".join(f"{kind}: {KINDS[kind].what}" for kind in ENTRIES) + ".",
-    ),
-]
+_MEANINGS = "; ".join(f"{kind}: {KINDS[kind].what}" for kind in ENTRIES)
+
+Entry = Annotated[str, form(f"What you learned. {_MEANINGS}.", enum=ENTRIES)]
 Reference = Annotated[
     str,
-    Field(
+    form(
+        "The provider's own reference or case number, as it wrote it. Never the account.",
         pattern="^[^@]*$",
         max_length=80,
-        description="The provider's own reference or case number, as it wrote it. Never the account.",
     ),
 ]
-On = Annotated[date | None, Field(description="The day at the provider on which it happened.")]
-Until = Annotated[date | None, Field(description="The last day until which the provider says it keeps the data.")]
-At = Annotated[AwareDatetime | None, Field(description="The instant at which it happened; now, if left out.")]
+On = Annotated[date | None, form("The day at the provider on which it happened.")]
+Until = Annotated[date | None, form("The last day until which the provider says it keeps the data.")]
+At = Annotated[AwareDatetime | None, form("The instant at which it happened; now, if left out.")]
 ItemId = Annotated[
-    str, Field(pattern="^(i[0-9]{1,6})?$", description="Which identifier: i1, i2 …, as `holdfast show` numbers them.")
+    str, form("Which identifier: i1, i2 …, as `holdfast show` numbers them.", pattern="^(i[0-9]{1,6})?$")
 ]
-Act = Annotated[Literal["send", "extend", "release"], Field(description="Which of our acts it answers.")]
-Ground = Annotated[
-    str, Field(json_schema_extra={"enum": ["", *GROUNDS]}, description="Of a refusal: why the provider says no.")
-]
+Act = Annotated[Literal["send", "extend", "release"], form("Which of our acts it answers.")]
+Ground = Annotated[str, form("Of a refusal: why the provider says no.", enum=("", *GROUNDS))]
 About = Annotated[
     str,
-    Field(pattern="^[a-z0-9:.-]*$", max_length=80, description="Which escalation is taken up; empty: all of them."),
+    form("Which escalation is taken up; empty: all of them.", pattern="^[a-z0-9:.-]*$", max_length=80),
 ]
 
 

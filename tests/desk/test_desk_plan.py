@@ -91,10 +91,15 @@ def test_a_file_that_is_not_there_is_wrong_input(unit: Unit) -> None:
     assert "there is no such file" in result.stderr
 
 
-def test_an_error_of_the_preflight_is_shown_in_the_plan(unit: Unit) -> None:
-    result = unit("plan", unit.case({"identifiers": [{"type": "display_name", "value": CANARY}]}))
-    assert result.exit_code in {1, 2}
-    assert "ERROR" in result.stdout + result.stderr or "error" in result.stderr
+def test_errors_stand_before_warnings_and_say_what_to_write(unit: Unit) -> None:
+    result = unit("plan", unit.case({"provider": "tells", "instrument": "coe.budapest.29"}))
+    assert result.exit_code == 1
+    weights = [line.split()[0] for line in result.stdout.splitlines() if line.lstrip().startswith(("ERROR", "warning"))]
+    assert weights[0] == "ERROR"
+    assert weights == sorted(weights)
+    assert "tells tells its user of a preservation" in " ".join(result.stdout.split())
+    assert "notice_accepted_by" in result.stdout
+    assert "`preserve` sends nothing before the errors are mended" in result.stderr
 
 
 def test_it_may_be_looked_at_from_another_instant(unit: Unit) -> None:
