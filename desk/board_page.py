@@ -40,7 +40,7 @@ def board_page(rows: Sequence[Table], now: datetime, *, shown: int | None) -> It
         table.add_row(*(Text(*cell) for cell in _cells(row, now)))
     yield table
     if shown is not None and len(rows) > shown:
-        yield Text(f"and {number(len(rows) - shown, 'more')[:-1]}: --all shows them")
+        yield Text(f"and {len(rows) - shown:,} more: --all shows all")
     yield Text()
     yield Text(
         "ENDS: the last strict day of the hold. GAP: days missing before nine in ten MLA answers are there."

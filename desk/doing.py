@@ -185,6 +185,8 @@ def watch(check: bool, as_json: bool) -> None:
 
     if check:
         watching.check(as_json=as_json)
+    elif as_json:
+        raise click.UsageError("--json goes with --check: a watch prints no document")
     else:
         watching.watch()
 

@@ -100,7 +100,7 @@ _KINDS: Mapping[str, Callable[[Table], str]] = {
     "outcome-unknown": lambda body: f"{_act(body)}: nobody knows whether it arrived: {body['reason']}",
     "absent": lambda body: f"{_act(body)}: the provider does not have it",
     "refused": lambda body: f"{_act(body)} REFUSED ({body['ground']}){_because(body)}",
-    "unsupported": lambda body: f"{_act(body)} cannot be said over this channel: {body['reason']}",
+    "unsupported": lambda body: f"{_act(body)} must be done by hand: {body['reason']}",
     "polled": lambda body: f"asked the provider: {STATES.get(body['state'], body['state'])}",
     "poll-failed": lambda body: f"asked the provider, no answer: {body['reason']}",
     "acknowledged": _acknowledged,

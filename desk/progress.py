@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 MOST_LIVE = 20
 """More requests than this do not fit on a screen: they are told in plain lines."""
 
-BY_HAND = "unsupported"
-"""What became of an act that no machine can do at this provider."""
+BY_HAND, LAPSED = "unsupported", "LAPSED"
+"""What became of an act that no machine can do at this provider, and of a hold with nothing in its place."""
 
 
 def became(done: Done) -> str:
@@ -31,6 +31,8 @@ def became(done: Done) -> str:
         return f"{doing}: {STATES.get(state, state)}{comma}{rest}"
     if done.result == BY_HAND:
         return f"{doing} by hand: {done.failed}"
+    if done.result == LAPSED:
+        return f"LAPSED: {done.failed}"
     return f"{doing}: FAILED, {done.failed if done.result in done.failed else f'{done.result}: {done.failed}'}"
 
 

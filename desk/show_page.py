@@ -39,6 +39,8 @@ def show_page(
         drawn = picture(record, today=today, started_on=hold.strict_start or today, confirmed=confirmed)
         yield Text()
 
+        if hold.strict_start is None:
+            yield outlook.indented(Text("NOT SENT: nothing is held yet. As if it were sent now:", style="bold red"))
         yield outlook.indented(outlook.verdict(record, today))
         yield Text()
         yield outlook.indented(outlook.bar(drawn, scale([drawn], outlook.bar_width(columns))))
@@ -84,7 +86,7 @@ def _next(following: Table, now: datetime) -> str:
 def _items(items: Sequence[Table], listed: int | None) -> Iterator[RenderableType]:
     counts = Counter(item["outcome"] for item in items)
     said = ", ".join(f"{count:,} {OUTCOMES.get(outcome, outcome)}" for outcome, count in counts.most_common())
-    yield outlook.heading(f"Items: {said}")
+    yield outlook.heading(f"Items, as last heard: {said}")
     table = outlook.grid("fixed", "fixed", "fixed", "flow")
     # What did not go well is looked for: it comes first.
     ordered = sorted(items, key=lambda item: item["outcome"] in {"preserved", "pending", "released"})

@@ -96,6 +96,7 @@ async def carry_out(step: str, work: Callable[[Run], Report | Summary]) -> State
     failure = ""
     try:
         done = await asyncio.to_thread(whole)
+        errand.report = done if isinstance(done, Report) else None
     except asyncio.CancelledError:
         if given is None:  # a person cancelled the run; the acts in hand are finished
             errand.stop.set()
@@ -110,7 +111,6 @@ async def carry_out(step: str, work: Callable[[Run], Report | Summary]) -> State
     if failure:
         return Failed(message=failure)
     if isinstance(done, Report):
-        errand.report = done
         return end_of(done)
     return Completed(message=", ".join(f"{name}: {value}" for name, value in done.items()), data=dict(done))
 

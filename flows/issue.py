@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
 
 from prefect import flow, get_run_logger
 from prefect.artifacts import acreate_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 
-from flows.entry import RequestId, Run, carry_out
+from flows.entry import RequestId, Run, carry_out, form
 from flows.office import Office
 from flows.sweeping import Report, work_on
 
 SHOWN = 200
 """Requests listed in the run's table; the state counts them all."""
+
+
+RequestIds = Annotated[list[RequestId], form("The ids, as `holdfast preserve` printed them.")]
 
 
 def _name() -> str:
@@ -25,7 +28,7 @@ def _name() -> str:
 
 
 @flow(name="issue-requests", flow_run_name=_name, retries=0, persist_result=False, log_prints=False)
-async def issue_requests(request_ids: list[RequestId]) -> State[Any]:
+async def issue_requests(request_ids: RequestIds) -> State[Any]:
     """Send registered requests to their providers now, and show how each one stands.
 
     What was sent already is not sent again. One task run per provider; a provider that fails makes the run

@@ -164,7 +164,8 @@ def through_prefect(
     begin_by = time.monotonic() + left(BEGIN_WITHIN)
     while not errand.begun.wait(0.05):
         if (not thread.is_alive() or time.monotonic() >= begin_by) and errand.take_back():
-            return How(by="direct", because=_failure(ended) or "Prefect did not begin the run in time")
+            late = "Prefect ended the run before it began" if ended else "Prefect did not begin the run in time"
+            return How(by="direct", because=_failure(ended) or late)
     while thread.is_alive() and not errand.finished.wait(0.05) and left(1.0):
         pass
     thread.join(left(END_WITHIN))

@@ -14,6 +14,7 @@ from flows.office import Office, office
 from flows.prefect_api import Errand, How, through_prefect, why_not
 from flows.settings import Settings
 from flows.sweeping import Progress, Report, sweep, work_on
+from ledger.ids import read_request_id
 
 BOOK_WITHIN = 15.0
 """Seconds that an officer waits for Prefect after everything is sent."""
@@ -88,7 +89,7 @@ def book_issue(settings: Settings, requests: Sequence[str]) -> How:
         why = why_not(settings)
         if why:
             return How(by="direct", because=why)
-        ids = list(requests)
+        ids = [read_request_id(each) for each in requests]  # nothing else may become a parameter
         errand = Errand(settings=settings)
         return through_prefect(settings, errand, lambda: _issue_requests(ids), within=BOOK_WITHIN)
     except Exception as error:  # everything is sent; the booking may only say that it failed

@@ -229,11 +229,8 @@ class Watch:
     def _failed(self, error: Exception) -> None:
         self.failures += 1
         told = isinstance(error, LedgerError | SettingsError | ConfigurationError)
-        self.last_failure = (
-            str(error).partition("\n")[0]
-            if told
-            else f"{type(error).__name__} in {place(error)}: a fault of Holdfast"
-        )
+        fault = f"{type(error).__name__} in {place(error)}: a fault of Holdfast"
+        self.last_failure = str(error).partition("\n")[0] if told else fault
         self.say(f"the sweep failed: {self.last_failure}")
         self._wake_at(datetime.now(UTC) + self.again_after)
 

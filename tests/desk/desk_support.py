@@ -96,7 +96,8 @@ class Unit:
         environment = os.environ | self.environ | {"TERM": "xterm", "NO_COLOR": ""} | environ
         pid, terminal = pty.fork()
         if pid == 0:
-            os.execve(COMMAND[0], [*COMMAND, *words], environment)
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # tests may run in the background, where it is ignored
+            os.execve(COMMAND[0], [*COMMAND, *words], environment)  # noqa: S606 - our own interpreter
         shown, at, left, end = "", 0, list(steps), time.monotonic() + 20
         while time.monotonic() < end:
             if select.select([terminal], [], [], 0.05)[0]:

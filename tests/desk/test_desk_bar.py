@@ -31,7 +31,9 @@ def row(drawn: Picture, width: int = 84) -> str:
 
 
 def test_a_chain_that_does_not_reach_shows_the_gap() -> None:
-    assert shown(pictured(89, 179)) == """\
+    assert (
+        shown(pictured(89, 179))
+        == """\
             Nov 2026 │2027  │Feb   │Mar   │Apr   │May    │Jun   │Jul   │Aug    │Sep   │Oct
 data held   ██████████████████████▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓▓····· 155 days without a hold ······
             ↑ today              ↑ first hold to 18 Feb 2027
@@ -39,17 +41,21 @@ data held   ██████████████████████�
 MLA answer    ├──────────────────────────────────┼────────────────────────────────────────┤
               ↑ to be sent 1 Dec 2026            ↑ half by 30 Apr 2027                    │
                                                                    9 in 10 by 21 Oct 2027 ↑"""
+    )
 
 
 def test_a_hold_without_an_end_is_an_arrow() -> None:
     drawn = pictured(59, open_ended=True, gap_days=0, today=date(2027, 1, 10), mla_on=SENT, mla_sent=True)
-    assert shown(drawn) == """\
+    assert (
+        shown(drawn)
+        == """\
             Nov 2026 │2027   │Feb   │Mar   │Apr    │May   │Jun    │Jul   │Aug    │Sep   │Oct
 data held   ███████████████████████████████████████████████████████████████████████████████████▶
                         ↑ today
 MLA answer  ├───────────────────────────────────┼─────────────────────────────────────────┤
             ↑ sent 21 Nov 2026                  ↑ half by 20 Apr 2027                     │
                                                                    9 in 10 by 11 Oct 2027 ↑"""
+    )
 
 
 def test_where_the_law_gives_no_hold_everything_is_gap() -> None:

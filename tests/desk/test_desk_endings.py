@@ -86,7 +86,13 @@ def test_words_that_are_no_command_are_wrong_input(unit: Unit) -> None:
 
 
 def test_without_a_ledger_nothing_can_be_shown_now(unit: Unit) -> None:
-    for words in (["board"], ["show", "HF-000000000000"], ["sweep"], ["verify"], ["record", "note", "HF-000000000000"]):
+    for words in (
+        ["board"],
+        ["show", "HF-000000000000"],
+        ["sweep"],
+        ["verify"],
+        ["record", "note", "HF-000000000000"],
+    ):
         result = unit(*words)
         assert result.exit_code == 3, words
         assert "holdfast preserve CASE" in result.stderr

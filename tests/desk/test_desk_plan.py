@@ -94,7 +94,9 @@ def test_a_file_that_is_not_there_is_wrong_input(unit: Unit) -> None:
 def test_errors_stand_before_warnings_and_say_what_to_write(unit: Unit) -> None:
     result = unit("plan", unit.case({"provider": "tells", "instrument": "coe.budapest.29"}))
     assert result.exit_code == 1
-    weights = [line.split()[0] for line in result.stdout.splitlines() if line.lstrip().startswith(("ERROR", "warning"))]
+    weights = [
+        line.split()[0] for line in result.stdout.splitlines() if line.lstrip().startswith(("ERROR", "warning"))
+    ]
     assert weights[0] == "ERROR"
     assert weights == sorted(weights)
     assert "tells tells its user of a preservation" in " ".join(result.stdout.split())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 from desk_support import CANARY, REACHES, Unit
@@ -12,10 +12,6 @@ from desk_support import CANARY, REACHES, Unit
 from providers.sandbox import Sandbox, serve
 
 ROW = {"request", "case", "provider", "instrument", "state", "next", "strict_on", "gap_days_p90", "level"}
-
-
-def preserve(unit: Unit, *words: str, **environ: str) -> object:
-    return unit("preserve", *words, **environ)
 
 
 def registered(unit: Unit) -> bool:
@@ -108,12 +104,11 @@ def test_ctrl_c_at_the_question_sends_nothing(unit: Unit) -> None:
 
 
 @pytest.fixture
-def silent(unit: Unit) -> Unit:
-    """A provider that takes connections and never answers."""
-    listening = socket.create_server(("127.0.0.1", 0), backlog=20)
-    unit.environ["HOLDFAST_SANDBOX_URL"] = f"http://127.0.0.1:{listening.getsockname()[1]}"
-    unit.listening = listening  # type: ignore[attr-defined]
-    return unit
+def silent(unit: Unit) -> Iterator[Unit]:
+    """A unit whose provider takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=20) as listening:
+        unit.environ["HOLDFAST_SANDBOX_URL"] = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        yield unit
 
 
 def test_ctrl_c_twice_stops_at_once_and_nothing_is_forgotten(silent: Unit) -> None:
@@ -129,7 +124,9 @@ def test_ctrl_c_twice_stops_at_once_and_nothing_is_forgotten(silent: Unit) -> No
 def test_ctrl_c_between_two_sendings_says_what_was_and_was_not_sent(unit: Unit) -> None:
     with serve(faults={"stall-after-effect": 1.0}, stall=1.0) as slow:
         unit.environ["HOLDFAST_SANDBOX_URL"] = slow.url
-        case = unit.case(*({"identifiers": [{"type": "email", "value": f"{n}.{CANARY}"}]} for n in range(4)), mla=REACHES)
+        case = unit.case(
+            *({"identifiers": [{"type": "email", "value": f"{n}.{CANARY}"}]} for n in range(4)), mla=REACHES
+        )
         status, shown = unit.terminal([("waiting for the provider", signal.SIGINT)], "preserve", case, "--sandbox")
     assert status == 130
     assert "stopped: not sent, or not known: HF-" in shown
@@ -137,7 +134,7 @@ def test_ctrl_c_between_two_sendings_says_what_was_and_was_not_sent(unit: Unit) 
     assert len(unit.json("board")) == 4
 
 
-def test_a_provider_that_is_down_ends_with_try_again(unit: Unit, tmp_path: Path) -> None:
+def test_a_provider_that_is_down_ends_with_try_again(unit: Unit) -> None:
     with serve(faults={"unavailable": 1.0}, retry_after=3600) as down:
         unit.environ["HOLDFAST_SANDBOX_URL"] = down.url
         result = unit("preserve", unit.case(mla=REACHES), "--sandbox", "--yes")

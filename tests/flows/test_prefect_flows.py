@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
@@ -133,6 +134,12 @@ class TestWhatARunShows:
         assert request in table["data"]
         assert "in-force" in table["data"]
 
+    def test_only_request_ids_become_parameters(self, unit: LiveUnit, prefect: PrefectServer) -> None:
+        before = len(prefect.runs())
+        how = book_issue(unit.settings, ["someone.else@example.com"])
+        assert how == How(by="direct", because="booking failed with ValueError")
+        assert len(prefect.runs()) == before
+
     def test_a_sweep_runs_as_a_flow_and_the_ledger_says_so(
         self, unit: LiveUnit, prefect: PrefectServer, played: PlayedProviders
     ) -> None:
@@ -146,6 +153,18 @@ class TestWhatARunShows:
         assert prefect.task_runs(how.run, 1) == {"sweep provider=alpha n=1": "COMPLETED"}
         said = f"{request} send: in-force"
         wait_for(lambda: said in "".join(prefect.logs(how.run)), seconds=5, what=said)
+        assert played.effects(request) == 1
+
+    def test_a_run_that_a_worker_starts_opens_its_office_from_the_environment(
+        self, unit: LiveUnit, prefect: PrefectServer, played: PlayedProviders
+    ) -> None:
+        (request,) = unit.register("beta")
+        code = (
+            "import asyncio, sys; from flows.issue import issue_requests; asyncio.run(issue_requests(sys.argv[1:]))"
+        )
+        subprocess.run([sys.executable, "-c", code, request], env=os.environ | unit.environ, cwd=ROOT, check=True)
+        (found,) = [each for each in prefect.runs() if each["parameters"] == {"request_ids": [request]}]
+        assert found["state_type"] == "COMPLETED"
         assert played.effects(request) == 1
 
 
@@ -181,7 +200,7 @@ class TestWhatPeopleEnter:
         assert prefect.run(how.run)["state"]["message"] == "refused needs --ground"
         assert unit.kinds(request) == ["registered"]
 
-    def test_no_form_has_a_field_for_free_text(self) -> None:
+    def test_no_form_has_a_field_for_free_text_and_every_field_says_what_it_wants(self) -> None:
         from flows import escalate, issue, release, reply, sweep
 
         flows = (
@@ -195,8 +214,35 @@ class TestWhatPeopleEnter:
         assert not fields & {"text", "note", "comment", "facts"}
         for each in flows:
             for name, field in each.parameters.properties.items():
-                closed = {"pattern", "enum", "format", "allOf", "$ref", "anyOf", "items"} & set(field)
+                closed = {"pattern", "enum", "$ref", "anyOf", "items"} & set(field)
                 assert closed, f"{each.name}: {name} takes any text"
+                assert field["description"], f"{each.name}: {name}"
+
+    def test_a_form_with_an_account_in_it_is_refused_before_prefect_stores_anything(
+        self, prefect: PrefectServer
+    ) -> None:
+        from flows.reply import record_reply
+
+        flow = prefect.ask("/flows/", {"name": record_reply.name})["id"]
+        deployment = prefect.ask(
+            "/deployments/",
+            {
+                "name": "form",
+                "flow_id": flow,
+                "parameter_openapi_schema": record_reply.parameters.model_dump(),
+                "enforce_parameter_schema": True,
+            },
+        )["id"]
+        entry = {"request": "HF-00000000000", "kind": "acknowledged", "by": "Contact team", "reference": ""}
+        for wrong in (
+            {"request": "someone.else@example.com"},
+            {"reference": "someone.else@example.com"},
+            {"by": "someone.else@example.com"},
+            {"kind": "note"},
+        ):
+            with pytest.raises(urllib.error.HTTPError, match="409"):
+                prefect.ask(f"/deployments/{deployment}/create_flow_run", {"parameters": entry | wrong})
+        assert places_of("someone.else@example.com", [prefect.home]) == []
 
     def test_a_release_is_asked_for_and_told_at_once(
         self, unit: LiveUnit, prefect: PrefectServer, played: PlayedProviders

@@ -21,6 +21,8 @@ from typing import Any
 import pytest
 from prefect_support import CANARY, LiveUnit, free_port, reply, server, wait_for
 
+from flows import prefect_api, running, sweeping
+from flows import watch as watch_module
 from flows.alarming import Alarms, lasting
 from flows.office import open_catalogue
 from flows.settings import SettingsError
@@ -400,3 +402,20 @@ class TestTheCheck:
 )
 def test_durations_are_said_in_whole_units(seconds: int, words: str) -> None:
     assert lasting(timedelta(seconds=seconds)) == words
+
+
+def test_the_figures_in_the_guide_are_those_of_the_code() -> None:
+    guide = " ".join((ROOT / "docs" / "running.md").read_text(encoding="utf-8").split())
+    for said in (
+        f"at most {watch_module.STOP_WITHIN:g} seconds",
+        f"within {watch_module.INTERVALS_ALLOWED} intervals",
+        f"{watch_module.FAILURES_UNTIL_ALARM} sweeps in a row failed",
+        f"for {2 * watch_module.INTERVALS_ALLOWED} intervals cannot be ended",
+        f"have cost {sweeping.PATIENCE:g} seconds",
+        f"asks for {prefect_api.ANSWER_WITHIN:g} second at most",
+        f"not begun after {prefect_api.BEGIN_WITHIN:g} seconds",
+        f"{prefect_api.END_WITHIN:g} seconds for its book-keeping",
+        f"{running.BOOK_WITHIN:g} seconds at most",
+    ):
+        assert said in guide
+    assert watch_module.LOOK_EVERY == watch_module.AGAIN_AFTER == timedelta(minutes=1)

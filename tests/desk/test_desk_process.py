@@ -1,0 +1,214 @@
+"""The real command in a process of its own: how fast it starts, how it ends, what it lets out."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from desk_support import CANARY, COMMAND, REACHES, Unit
+
+HEAVY = (
+    "rich",
+    "requests",
+    "yaml",
+    "cryptography",
+    "prefect",
+    "apscheduler",
+    "tenacity",
+    "flows",
+    "providers",
+    "ledger",
+)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys\nfrom desk.cli import holdfast\n"
+        "try:\n    holdfast.main(['--help'])\nexcept SystemExit:\n    pass\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules], file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "preserve" in done.stdout
+    assert done.stderr.strip() == "[]"
+
+
+def test_help_is_there_at_once() -> None:
+    best = 9.0
+    for _ in range(3):
+        began = time.perf_counter()
+        subprocess.run([*COMMAND, "--help"], capture_output=True, check=True)
+        best = min(best, time.perf_counter() - began)
+    assert best < 0.4
+
+
+def test_the_first_byte_reaches_the_provider_soon(unit: Unit) -> None:
+    best = 9.0
+    for number in range(3):
+        with socket.create_server(("127.0.0.1", 0)) as provider:
+            environ = {
+                "HOLDFAST_HOME": str(unit.folder / str(number)),
+                "HOLDFAST_SANDBOX_URL": f"http://127.0.0.1:{provider.getsockname()[1]}",
+            }
+            began = time.perf_counter()
+            sending = subprocess.Popen(
+                [*COMMAND, "preserve", unit.case(mla=REACHES), "--sandbox", "--yes"],
+                env=os.environ | unit.environ | environ,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+            )
+            connection, _ = provider.accept()
+            assert connection.recv(1)
+            best = min(best, time.perf_counter() - began)
+            sending.kill()
+            sending.wait()
+            connection.close()
+    assert best < 2.0, "half a second on a quiet machine"
+
+
+def test_no_command_imports_prefect_where_none_is_there(unit: Unit) -> None:
+    code = (
+        "import sys\nfrom desk.cli import holdfast\n"
+        "try:\n    holdfast.main(sys.argv[1:])\nexcept SystemExit:\n    pass\n"
+        "print('prefect' in sys.modules, file=sys.stderr)"
+    )
+    case = unit.case(mla=REACHES)
+    for words in (["preserve", case, "--sandbox", "--yes"], ["sweep"], ["board"]):
+        done = subprocess.run(
+            [sys.executable, "-c", code, *words],
+            env=os.environ | unit.environ,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stderr.splitlines()[-1] == "False", words
+
+
+def test_statuses_and_streams_are_those_of_the_process(unit: Unit) -> None:
+    done = unit.process("plan", unit.case())
+    assert done.returncode == 1
+    assert done.stdout.startswith("Case CY-2026-0412")
+    assert done.stderr.startswith("holdfast: needs a person")
+    wrong = unit.process("plan", "nowhere.toml")
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+
+
+def test_a_closed_pipe_is_quiet(unit: Unit) -> None:
+    writing = subprocess.Popen(
+        [*COMMAND, "plan", unit.case({}, {"provider": "byhand"}, mla=REACHES)],
+        env=os.environ | unit.environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert writing.stdout
+    assert writing.stderr
+    writing.stdout.close()
+    assert writing.stderr.read() == b""
+    writing.stderr.close()
+    assert writing.wait(20) == 0
+
+
+def test_work_goes_on_when_nobody_reads_any_more(unit: Unit) -> None:
+    sending = subprocess.Popen(
+        [*COMMAND, "preserve", unit.case(mla=REACHES), "--sandbox", "--yes"],
+        env=os.environ | unit.environ,
+        stdout=subprocess.PIPE,
+        stdin=subprocess.DEVNULL,
+    )
+    assert sending.stdout
+    sending.stdout.close()
+    assert sending.wait(20) == 0
+    (row,) = unit.json("board")
+    assert row["state"] == "in-force"
+
+
+def test_a_watch_sweeps_and_stops_when_it_is_told_to(unit: Unit) -> None:
+    unit.environ["HOLDFAST_CLOCK"] = ""
+    assert unit("preserve", unit.case({"provider": "byhand"}, mla=REACHES), "--yes").exit_code == 1
+    watching = subprocess.Popen(
+        [*COMMAND, "watch"], env=os.environ | unit.environ, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert watching.stderr
+    assert "watching: a sweep every" in watching.stderr.readline()
+    for _ in range(100):
+        if unit("watch", "--check").exit_code == 0:
+            break
+        time.sleep(0.05)
+    watching.terminate()
+    out, _ = watching.communicate(timeout=20)
+    assert (watching.returncode, out) == (0, "")
+    assert unit("watch", "--check").exit_code == 0
+    assert unit("watch", "--json").exit_code == 2
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_is_not_passed_over(unit: Unit) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*COMMAND, "plan", unit.case(mla=REACHES)],
+            env=os.environ | unit.environ,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 3
+    assert "standard output could not be written to: No space left on device" in done.stderr
+
+
+def test_with_an_ascii_terminal_the_picture_is_still_one(unit: Unit) -> None:
+    done = unit.process("plan", unit.case(), PYTHONIOENCODING="ascii", PYTHONUTF8="0")
+    assert done.returncode == 1
+    assert "####" in done.stdout
+    assert "====" in done.stdout
+    assert done.stdout.isascii()
+
+
+def test_on_a_terminal_there_are_colours_unless_they_are_unwanted(unit: Unit) -> None:
+    case = unit.case()
+    assert "\x1b[1;31m" in unit.terminal([], "plan", case)[1]
+    plain = unit.terminal([], "plan", case, NO_COLOR="1")[1]
+    assert "\x1b[" not in plain
+    assert "Does NOT reach the MLA answer" in plain
+
+
+def test_no_command_ever_prints_an_identifier(unit: Unit) -> None:
+    """Every command, with and without --json, well and badly ended; the case names canaries of several types."""
+    accounts = [
+        {"type": "email", "value": CANARY},
+        {"type": "username", "value": "canary_username"},
+        {"type": "phone", "value": "+12025550147"},
+        {"type": "url", "value": "https://canary.example.com/profile"},
+    ]
+    ids = unit.preserve({"identifiers": accounts}, {"identifiers": accounts, "provider": "byhand"})
+    request = ids[0]
+    case = unit.case({"identifiers": accounts, "provider": "tells"})
+    for words in (
+        ["plan", case],
+        ["preserve", case, "--sandbox", "--yes"],
+        ["preserve", unit.case({"identifiers": accounts}), "--sandbox", "--yes"],
+        ["board"],
+        ["show", request],
+        ["show", ids[1], "--all"],
+        ["sweep"],
+        ["record", "item-not-found", request, "--item", "i1"],
+        ["record", "item-not-found", request, "--item", CANARY],
+        ["record", "acknowledged", request, "--reference", "REF-1"],
+        ["release", request, "--because", "closed"],
+        ["verify"],
+        ["watch", "--check"],
+    ):
+        unit(*words)
+        unit(*words, "--json")
+    bad = [{"type": each["type"], "value": f" {each['value']}\x00"} for each in accounts]
+    unit("plan", unit.case({"identifiers": bad}, name="bad.json"))
+    unit("plan", unit.case({"identifiers": [{"mail": CANARY}], CANARY: "x"}, name="worse.json"))
+    everything = "\n".join(unit.seen)
+    for account in accounts:
+        assert account["value"] not in everything
+    assert "canary_username" not in everything
+    assert len(everything) > 20_000, "these commands print much more than this"

@@ -1,0 +1,129 @@
+"""Telling a person: every channel is tried, what failed is recorded as failed, and the next level hears of it."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import json
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from unit_support import CANARY, Unit
+
+from flows.catalogue import RungChannels
+from providers.interface import Action
+from providers.memory import Behaviour, Does
+
+
+class Mailbox:
+    """What a real SMTP server on this machine took in."""
+
+    def __init__(self) -> None:
+        self.mails: list[tuple[list[str], str]] = []
+        self.refuse = False
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        if self.refuse:
+            return "451 try again later"
+        self.mails.append((envelope.rcpt_tos, envelope.content.decode()))
+        return "250 taken"
+
+
+@pytest.fixture
+def mailbox() -> Iterator[tuple[Mailbox, str]]:
+    box = Mailbox()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    controller = Controller(box, hostname="127.0.0.1", port=port)
+    controller.start()
+    yield box, f"smtp://127.0.0.1:{port}"
+    controller.stop()
+
+
+@pytest.fixture
+def unit(tmp_path: Path) -> Iterator[Unit]:
+    made = Unit(tmp_path)
+    made.play("alpha", Behaviour(does=Does.REFUSE, on=Action.SEND, ground="over-broad"))
+    yield made
+    made.close()
+
+
+def tell_over(unit: Unit, *channels: str, smtp: str = "", mail_to: str = "officer@police.example.com") -> None:
+    """Let every level be told over these channels."""
+    rungs = tuple(RungChannels(level=level, tell=channels, mail_to=mail_to) for level in (1, 2, 3))
+    unit.office.catalogue = replace(unit.office.catalogue, rung_channels=rungs)
+    environ = unit.environ | ({"HOLDFAST_SMTP": smtp} if smtp else {})
+    unit.office.settings = replace(unit.office.settings, environ=environ)
+
+
+def test_an_escalation_arrives_by_mail_with_what_to_type_next(unit: Unit, mailbox: tuple[Mailbox, str]) -> None:
+    box, address = mailbox
+    tell_over(unit, "smtp", smtp=address)
+    (request,) = unit.preserve()
+    ((recipients, mail),) = [each for each in box.mails if "refused" in each[1]]
+    assert recipients == ["officer@police.example.com"]
+    assert f"Subject: [Holdfast] level 1: refused {request} (alpha)" in mail
+    text = email.message_from_string(mail, policy=email.policy.default).get_content()
+    assert f"holdfast record escalation-acknowledged {request} --about refused" in text
+    assert unit.last(request, "escalated").body["delivered"] is True
+    assert CANARY not in "".join(mail for _, mail in box.mails)
+
+
+def test_a_mail_that_is_not_taken_is_recorded_and_the_next_level_is_told_soon(
+    unit: Unit, mailbox: tuple[Mailbox, str]
+) -> None:
+    box, address = mailbox
+    box.refuse = True
+    tell_over(unit, "smtp", "drop", smtp=address)
+    (request,) = unit.preserve()
+    told = unit.last(request, "escalated").body
+    assert told["delivered"] is False, "a dropped file is no answer where a mail was to arrive"
+    assert "451" in json.dumps(told["deliveries"])
+    box.refuse = False
+    unit.later(minutes=6)
+    unit.sweep()
+    told = unit.last(request, "escalated").body
+    assert (told["level"], told["delivered"]) == (2, True)
+
+
+def test_a_mail_server_that_is_not_there_never_stops_the_sweep(unit: Unit) -> None:
+    tell_over(unit, "smtp", "drop", smtp="smtp://127.0.0.1:1")
+    (request,) = unit.register()
+    report = unit.sweep()
+    assert report.failed
+    assert any("could not be told" in why for _, why in report.failures)
+    assert unit.last(request, "escalated").body["delivered"] is False
+
+
+def test_a_dropped_file_is_whole_and_names_no_account(unit: Unit) -> None:
+    tell_over(unit, "drop")
+    (request,) = unit.preserve()
+    folder = unit.office.settings.drop_path
+    files = [json.loads(path.read_text()) for path in folder.glob("*.json")]
+    assert {"refused"} <= {each["about"] for each in files if each["request"] == request}
+    assert not list(folder.glob("*.part"))
+    assert CANARY not in "".join(path.read_text() for path in folder.iterdir())
+    assert folder.stat().st_mode & 0o077 == 0
+
+
+def test_nobody_acknowledges_so_every_level_is_told_in_turn_until_somebody_does(unit: Unit) -> None:
+    tell_over(unit, "drop")
+    (request,) = unit.preserve()
+    unit.run_until(unit.office.now() + timedelta(days=1))
+    levels = [
+        event.body["level"]
+        for event in unit.office.ledger.events(request)
+        if event.kind == "escalated" and event.body["about"] == "refused"
+    ]
+    assert levels[:3] == [1, 2, 3]
+    assert set(levels[3:]) <= {3}
+    unit.acknowledge_all()
+    before = unit.kinds(request).count("escalated")
+    unit.run_until(unit.office.now() + timedelta(days=5))
+    assert unit.kinds(request).count("escalated") == before
