@@ -20,9 +20,9 @@ from desk.typed import DAY, INSTANT, REQUEST, as_json
 def preserve(case: Path, yes: bool, sandbox: bool, as_json: bool) -> None:
     """Register a case's requests and send them.
 
-    Everything is checked before anything leaves. A provider that tells or may tell its user is asked about: give
-    the name of the officer who accepts that. With --yes, and without a terminal, that name must stand in the case
-    file (notice_accepted_by).
+    Everything is checked before anything leaves. Where a provider tells or may tell its user, the name of the officer
+    who accepts that is asked for. --yes asks nothing and accepts warnings; a provider that certainly tells its user
+    must then be accepted in the case file (notice_accepted_by).
 
     Example:  holdfast preserve case.toml
               HOLDFAST_HOME=~/sandbox holdfast preserve case.toml --sandbox --yes

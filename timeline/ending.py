@@ -242,7 +242,7 @@ def _tell_of_end(seen: Sight) -> Iterator[Decision]:
         at,
         words,
         rung=7,
-        deadline=step_at if step_at is not None and step_at > at else seen.strict_at,
+        deadline=step_at,
         again=seen.patience,
     )
 

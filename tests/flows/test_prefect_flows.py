@@ -67,6 +67,13 @@ def made(folder: Path, api: str, played: PlayedProviders) -> LiveUnit:
     return unit
 
 
+def client_home() -> Path:
+    """Where Prefect keeps its own files in this process."""
+    from prefect.settings import PREFECT_HOME
+
+    return Path(PREFECT_HOME.value())
+
+
 def run(unit: LiveUnit, start: Callable[[], Any], **how: Any) -> How:
     """Run a flow as the desk and the watch do."""
     return through_prefect(unit.settings, Errand(settings=unit.settings), start, **how)
@@ -304,7 +311,7 @@ class TestWhatPrefectNeverSees:
         assert message.endswith("a fault of Holdfast")
         prefect.task_runs(first.run, 2)
         wait_for(lambda: prefect.logs(first.run), seconds=5, what="the log of the run")
-        folders = [prefect.home, prefect.log.parent, Path(os.environ["PREFECT_HOME"])]
+        folders = [prefect.home, prefect.log.parent, client_home()]
         assert places_of(quoted, folders), "the search would find what is there"
         assert places_of(CANARY, folders) == []
         assert CANARY not in "".join(capfd.readouterr())
@@ -313,8 +320,9 @@ class TestWhatPrefectNeverSees:
         self, unit: LiveUnit, prefect: PrefectServer, played: PlayedProviders
     ) -> None:
         played.trouble("alpha", {"refuse": 1})
-        run(unit, issue(unit.register("alpha")))
-        assert list((Path(os.environ["PREFECT_HOME"]) / "storage").glob("*")) == []
+        before = sorted(client_home().rglob("*"))
+        assert prefect.run(run(unit, issue(unit.register("alpha"))).run)["state_type"] == "FAILED"
+        assert sorted(client_home().rglob("*")) == before
 
 
 @pytest.mark.prefect

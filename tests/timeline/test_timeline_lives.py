@@ -32,7 +32,7 @@ TAPES = st.lists(st.integers(0, 1 << 16), max_size=30) | st.builds(
 STEPS_OF_A_SWEEP = 12
 """As many decisions as a sweep carries out on one request before it says that something does not settle."""
 LATER = (timedelta(), SECOND, 10 * MINUTE, 6 * HOUR, DAY, 9 * DAY, 60 * DAY, 1000 * DAY)
-STRONGER = settings(STEADY, max_examples=80)
+STRONGER = settings(STEADY, max_examples=120)
 
 
 def live(world: World, most: int = 120) -> World:

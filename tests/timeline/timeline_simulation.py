@@ -91,7 +91,7 @@ class World:
     def step(self) -> Decision:
         """Something may happen; then what is due is done, or time goes on to what falls due next."""
         story = self.story
-        if self.news and self.pick(4) == 1:
+        if self.news and self.pick(7) == 1:
             self.happen()
         hold = story.hold
         decision = decide(hold, POLICY, story.now)
