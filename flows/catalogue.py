@@ -237,8 +237,12 @@ class _Reader:
         model = f"{name.partition('/')[0]}/{other}.toml"
         path = self.folders[0].files.get(model)
         if path is None or model == name or "/" not in name:
-            known = [Path(file).stem for file in self.folders[0].files if file.startswith(name.partition("/")[0] + "/")]
-            raise ConfigurationErrors([f"{where}: like: expected the id of a shipped record; {meant(str(other), known)}"])
+            known = [
+                Path(file).stem for file in self.folders[0].files if file.startswith(name.partition("/")[0] + "/")
+            ]
+            raise ConfigurationErrors(
+                [f"{where}: like: expected the id of a shipped record; {meant(str(other), known)}"]
+            )
         table = _toml(path, f"{self.folders[0].shown}/{model}")
         if "like" in table:
             raise ConfigurationErrors([f"{where}: like: {other} is itself like another; name that one"])

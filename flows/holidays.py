@@ -17,7 +17,7 @@ def public_holidays(state: str, years: Iterable[int]) -> dict[date, str]:
 
 @lru_cache(maxsize=256)
 def _holidays(state: str, years: tuple[int, ...]) -> tuple[tuple[date, str], ...]:
-    import holidays  # noqa: PLC0415 - slow to import, and needed only when a request is registered
+    import holidays
 
     if state not in holidays.list_supported_countries():
         return ()

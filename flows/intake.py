@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -68,10 +69,17 @@ def read(path: Path, catalogue: Catalogue, *, at: datetime) -> tuple[Case, tuple
         wrong.append(Problem(where=f"{case.where}: case.mla.profile", problem="no such forecast profile", fix=fix))
     if not wrong:
         return case, tuple(drafts), problems
-    told = {each.where for each in problems}
-    found = [finding.problem for each in drafts for finding in each.findings]
-    further = [each for each in found if each.severity == "error" and each.where not in told]
-    raise CaseErrors((*problems, *(each for each in wrong if each not in problems), *further))
+    told = {_key(each) for each in problems}
+    further: dict[str, Problem] = {}  # of one key, one problem: several instruments may miss the same field
+    for problem in (finding.problem for each in drafts for finding in each.findings):
+        if problem.severity == "error" and _key(problem) not in told:
+            further.setdefault(_key(problem), problem)
+    raise CaseErrors((*problems, *(each for each in wrong if each not in problems), *further.values()))
+
+
+def _key(problem: Problem) -> str:
+    """Where a problem is, without the line: the same key may be told of from its own line or its table's."""
+    return re.sub(r"line \d+: ", "", problem.where)
 
 
 def draft(case: Case, request: RequestDraft, catalogue: Catalogue, *, at: datetime) -> Draft:

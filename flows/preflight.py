@@ -94,6 +94,8 @@ def _filled(case: Case, draft: RequestDraft, field: str) -> bool:
 def _mandatory(case: Case, draft: RequestDraft, law: Instrument) -> Iterator[Finding]:
     unless = () if draft.urgency == "emergency" else law.mandatory_unless_emergency
     for field in (*law.mandatory, *unless):
+        if field == "request.identifiers":
+            continue  # no case file is read without them
         if field == "case.mla.send_on" and case.mla and (case.mla.sent_on or case.mla.received_on):
             continue
         if not _filled(case, draft, field):

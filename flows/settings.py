@@ -116,7 +116,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
 
 
 def _default_home() -> Path:
-    from platformdirs import user_data_path  # noqa: PLC0415 - only where nothing is set
+    from platformdirs import user_data_path
 
     return Path(user_data_path("holdfast", appauthor=False))
 

@@ -51,9 +51,12 @@ def terms_of(law: Instrument) -> Terms:
 
 def chain_from(terms: Terms, day: date) -> tuple[Expiry, ...]:
     """The chain of a request sent and received at noon of that day."""
-    return Story(terms, at=datetime.combine(day, NOON)).sent().add(
-        "acknowledged", references=[], received_on=day.isoformat()
-    ).hold.chain
+    return (
+        Story(terms, at=datetime.combine(day, NOON))
+        .sent()
+        .add("acknowledged", references=[], received_on=day.isoformat())
+        .hold.chain
+    )
 
 
 def days_of(year: int) -> list[date]:
@@ -66,7 +69,9 @@ def about_days(period: Period) -> int:
 
 
 def test_the_catalogue_knows_the_instruments_that_the_tests_speak_of() -> None:
-    assert {"us.18usc2703f", "eu.epocpr", "coe.budapest.29", "uk.osa.dpn", "br.mci.13"} <= set(catalogue().instruments)
+    assert {"us.18usc2703f", "eu.epocpr", "coe.budapest.29", "uk.osa.dpn", "br.mci.13"} <= set(
+        catalogue().instruments
+    )
 
 
 @pytest.mark.parametrize("year", YEARS)
@@ -147,7 +152,9 @@ def test_150_days_are_bridged_by_some_and_not_by_others() -> None:
         law.id: (chain_from(terms_of(law), date(2027, 3, 1))[-1].strict_on - date(2027, 3, 1)).days + 1
         for law in with_period()
     }
-    assert {each: reach[each] for each in ("eu.epocpr", "jp.ccp197", "ca.487.012.domestic", "ca.487.012.foreign")} == {
+    assert {
+        each: reach[each] for each in ("eu.epocpr", "jp.ccp197", "ca.487.012.domestic", "ca.487.012.foreign")
+    } == {
         "eu.epocpr": 90,
         "jp.ccp197": 60,
         "ca.487.012.domestic": 21,

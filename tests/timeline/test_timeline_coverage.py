@@ -176,9 +176,7 @@ def test_the_next_loss_is_now_or_when_the_oldest_goes() -> None:
 
 def test_retention_is_read_short_and_only_for_what_was_asked_for() -> None:
     at_once = Retention(category="content", what="opened messages", period=None, source=SOURCE)
-    monthly = Retention(
-        category="subscriber", what="x", period=Period(count=1, unit=Unit.MONTHS), source=SOURCE
-    )
+    monthly = Retention(category="subscriber", what="x", period=Period(count=1, unit=Unit.MONTHS), source=SOURCE)
     hold = Story(terms(US, retention=(at_once, monthly))).hold
     assert [each.since for each in lost(hold, MORNING)] == [utc("2026-09-01 00:00"), utc("2026-09-29 00:00")]
     assert not lost(replace(hold, categories=("traffic",)), MORNING)

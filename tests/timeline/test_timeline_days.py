@@ -88,7 +88,10 @@ def test_one_year_beginning_with_1_march_2027_ends_on_29_february_2028() -> None
     """Online Safety Act 2023 s. 101(C1): one year beginning with the date of the notice, which so counts."""
     ends = received(date(2027, 3, 1), YEAR, Counting.INCLUDE_FIRST)
     assert ends.strict_on == ends.legal_on == date(2028, 2, 29)
-    assert ends.derivation[0] == 'legal: received 1 Mar 2027 (day 1, "beginning with the date") + 1 year = Tue 29 Feb 2028'
+    assert (
+        ends.derivation[0]
+        == 'legal: received 1 Mar 2027 (day 1, "beginning with the date") + 1 year = Tue 29 Feb 2028'
+    )
 
 
 def test_where_no_rule_was_found_the_first_day_is_not_counted_and_nothing_rolls() -> None:
@@ -255,7 +258,15 @@ def test_a_day_on_which_the_clocks_change_is_whole(day: str, zone: str, hours: i
 
 @pytest.mark.parametrize(
     "zone",
-    ["UTC", "Europe/Dublin", "America/Los_Angeles", "Asia/Beirut", "Africa/Cairo", "America/Havana", "America/Santiago"],
+    [
+        "UTC",
+        "Europe/Dublin",
+        "America/Los_Angeles",
+        "Asia/Beirut",
+        "Africa/Cairo",
+        "America/Havana",
+        "America/Santiago",
+    ],
 )
 def test_every_day_begins_with_its_first_second(zone: str) -> None:
     on = date(2026, 1, 1)

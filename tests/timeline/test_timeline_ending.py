@@ -177,7 +177,9 @@ def test_a_person_is_told_to_ask_for_a_courtesy_where_no_machine_can() -> None:
     story = Story(terms(BUDAPEST, abilities=PERSON)).held()
     duty = story.duty(Do.ESCALATE, "ending:2027-01-19")
     assert falls_due(duty, utc("2026-12-24 00:00")), "five days before the last safe day to file the MLA request"
-    assert "extension 1 of 60 days, a courtesy, may be asked for by a person, safely by Tue 19 Jan 2027" in duty.because
+    assert (
+        "extension 1 of 60 days, a courtesy, may be asked for by a person, safely by Tue 19 Jan 2027" in duty.because
+    )
     assert "file-mla by 29 Dec 2026" in duty.because
 
 

@@ -467,7 +467,7 @@ def test_what_may_have_been_sent_is_looked_for_before_it_is_let_go() -> None:
 
 
 def test_the_states_that_end_are_those_in_which_nothing_is_kept() -> None:
-    assert ENDED == {State.RELEASED, State.PRODUCED, State.LAPSED, State.REFUSED, State.NOT_HELD}
+    assert {State.RELEASED, State.PRODUCED, State.LAPSED, State.REFUSED, State.NOT_HELD} == ENDED
 
 
 def test_polls_count_failures_in_a_row() -> None:

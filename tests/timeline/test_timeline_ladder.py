@@ -243,7 +243,10 @@ def test_after_a_lapse_an_unconfirmed_extension_is_asked_about_for_a_while() -> 
     story = Story().held().on("2027-02-01").tried("sent", "extend").on("2027-02-19", 0)
     story.add("polled", state="in-force").add("lapsed", strict_on="2027-02-18")
     assert story.duty(Do.POLL).due_at == STRICT_AT + timedelta(days=1)
-    assert "extension 1 was sent on 1 Feb 2027 and never confirmed" in story.duty(Do.ESCALATE, "lapsed:2027-02-19").because
+    assert (
+        "extension 1 was sent on 1 Feb 2027 and never confirmed"
+        in story.duty(Do.ESCALATE, "lapsed:2027-02-19").because
+    )
     story.on("2027-03-20", 1).add("polled", state="in-force").told("lapsed:2027-02-19", TOP).taken_up()
     assert not story.duties(Do.POLL)
     assert story.decide().action is Do.NOTHING
@@ -355,7 +358,9 @@ def test_a_release_that_no_machine_can_send_is_a_persons_duty_until_recorded() -
     duty = story.duty(Do.ESCALATE, "release")
     assert (duty.due_at, duty.rung) == (MORNING, 6)
     story.told("release").taken_up()
-    assert story.duty(Do.ESCALATE, "release").due_at == MORNING + timedelta(days=3), "to acknowledge is not to have done it"
+    assert story.duty(Do.ESCALATE, "release").due_at == MORNING + timedelta(days=3), (
+        "to acknowledge is not to have done it"
+    )
     assert story.add("released").decide().action is Do.NOTHING
 
 
@@ -497,7 +502,9 @@ def test_an_act_that_fails_three_times_is_told() -> None:
     story.later(hours=1).tried("unavailable")
     duty = story.duty(Do.ESCALATE, "unreachable")
     assert "the provider accepts nothing: 3 attempts failed" in duty.because
-    assert story.told("unreachable").later(minutes=1).tried("unavailable").abouts() == [], "not told anew by each failure"
+    assert story.told("unreachable").later(minutes=1).tried("unavailable").abouts() == [], (
+        "not told anew by each failure"
+    )
 
 
 def test_abilities_default_to_a_machine() -> None:

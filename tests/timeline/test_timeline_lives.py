@@ -19,7 +19,6 @@ from timeline.hold import Hold
 from timeline.state import fold
 
 
-
 def shuffled(seed: int, length: int) -> list[int]:
     """A tape on which everything is as likely as everything else."""
     draw = Random(seed)
@@ -157,7 +156,12 @@ def test_no_hold_passes_its_strict_end_untold(tape: list[int]) -> None:
         passed = hold.strict_at is not None and hold.strict_at <= at and not hold.ended and not hold.leaving
         if passed:
             assert decided.rung <= 3, f"{decided.action} {decided.about} before the lapse is recorded"
-        if decided.action is Do.LAPSE and hold.expired_at is None and known is not None and known[0] == hold.strict_at:
+        if (
+            decided.action is Do.LAPSE
+            and hold.expired_at is None
+            and known is not None
+            and known[0] == hold.strict_at
+        ):
             strict_at, since = known
             if since < strict_at:
                 assert hold.expiry is not None

@@ -89,7 +89,9 @@ def test_levels_are_climbed_faster_as_the_deadline_nears() -> None:
     story = Story(EU).held().add("clarification")
     about = f"clarification:{story.events[-1].seq}"
     story.on("2026-11-25", 20).told(f"{about}:last-hours", TOP)
-    assert story.duty(Do.ESCALATE, f"{about}:last-hours").due_at == story.now + HOUR, "a quarter of the four hours left"
+    assert story.duty(Do.ESCALATE, f"{about}:last-hours").due_at == story.now + HOUR, (
+        "a quarter of the four hours left"
+    )
     story.now = utc("2026-11-25 23:58")
     story.told(f"{about}:last-hours", TOP)
     assert story.duty(Do.ESCALATE, f"{about}:last-hours").due_at == story.now + 5 * MINUTE, "but not every second"
@@ -131,7 +133,9 @@ def test_but_sooner_as_the_deadline_nears() -> None:
     story.on("2027-02-16", 0).told("extension:1").taken_up()
     assert story.duty(Do.ESCALATE, "extension:1").due_at == story.now + 1.5 * A_DAY
     story.on("2027-02-18", 12).told("extension:1").taken_up()
-    assert story.duty(Do.ESCALATE, "extension:1").due_at == story.now + 12 * HOUR, "an acknowledgement buys half a day"
+    assert story.duty(Do.ESCALATE, "extension:1").due_at == story.now + 12 * HOUR, (
+        "an acknowledgement buys half a day"
+    )
 
 
 def test_news_after_an_acknowledgement_is_a_new_matter() -> None:
@@ -143,8 +147,11 @@ def test_news_after_an_acknowledgement_is_a_new_matter() -> None:
     assert falls_due(fresh, story.now)
     assert fresh.level == 1
     assert "2 of 3" in fresh.because
-    assert not story.told("items").taken_up().add("items", items=[{"item": "i2", "outcome": "refused"}]).duties(
-        Do.ESCALATE, "items"
+    assert (
+        not story.told("items")
+        .taken_up()
+        .add("items", items=[{"item": "i2", "outcome": "refused"}])
+        .duties(Do.ESCALATE, "items")
     ), "the same again is no news"
 
 
@@ -214,7 +221,10 @@ def test_a_receipt_that_does_not_come_is_told_after_it_was_asked_for() -> None:
     assert falls_due(asked.duty(Do.ESCALATE, "acknowledgement"), utc("2026-11-28 00:00"))
     mute = Story(terms(US, abilities=PERSON)).sent()
     assert falls_due(mute.duty(Do.ESCALATE, "acknowledgement"), utc("2026-11-25 00:00"))
-    assert "no receipt, though it was due by 00:00 UTC on 25 Nov 2026" in mute.duty(Do.ESCALATE, "acknowledgement").because
+    assert (
+        "no receipt, though it was due by 00:00 UTC on 25 Nov 2026"
+        in mute.duty(Do.ESCALATE, "acknowledgement").because
+    )
     hourly = terms(US, abilities=PERSON, acknowledged_within=Period(count=6, unit=Unit.HOURS))
     assert falls_due(Story(hourly).sent().duty(Do.ESCALATE, "acknowledgement"), MORNING + 6 * HOUR)
 
@@ -236,8 +246,12 @@ def test_a_provider_that_cannot_be_asked_is_told_of() -> None:
     story.add("poll-failed", reason="x")
     assert story.abouts() == ["coverage", "polls"]
     assert "could not be asked since 22 Nov 2026 (3 times)" in story.duty(Do.ESCALATE, "polls").because
-    assert not story.told("polls").later(days=1).add("poll-failed", reason="x").taken_up("polls").duties(
-        Do.ESCALATE, "polls"
+    assert (
+        not story.told("polls")
+        .later(days=1)
+        .add("poll-failed", reason="x")
+        .taken_up("polls")
+        .duties(Do.ESCALATE, "polls")
     )
 
 
@@ -299,7 +313,18 @@ def test_every_message_says_what_to_do() -> None:
         Story(BUDAPEST, mla={"sent_on": "2026-11-25"}).held(),
         Story().held().on("2027-02-19", 0).add("lapsed", strict_on="2027-02-18"),
     )
-    steps = ("ask", "record", "check", "call", "send", "due by", "last safe days", "mend", "release", "what still keeps it")
+    steps = (
+        "ask",
+        "record",
+        "check",
+        "call",
+        "send",
+        "due by",
+        "last safe days",
+        "mend",
+        "release",
+        "what still keeps it",
+    )
     for story in stories:
         for each in duties(story.hold, POLICY):
             if each.action is Do.ESCALATE:

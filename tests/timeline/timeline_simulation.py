@@ -47,7 +47,12 @@ MANY_TERMS: tuple[Terms, ...] = (
     terms(instrument("short", first=Period(count=2), extensions=(extension(2, 3, before_expiry=True),))),
     terms(instrument("made", first=Period(count=21), start=Start.DAY_MADE), abilities=PERSON),
 )
-MLA = ({}, {"send_on": "2026-12-01"}, {"sent_on": "2026-11-25"}, {"sent_on": "2026-10-01", "received_on": "2026-10-20"})
+MLA = (
+    {},
+    {"send_on": "2026-12-01"},
+    {"sent_on": "2026-11-25"},
+    {"sent_on": "2026-10-01", "received_on": "2026-10-20"},
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

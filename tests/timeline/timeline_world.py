@@ -141,9 +141,7 @@ BUDAPEST = instrument(
     first=Period(count=60),
     start=Start.PRESERVATION_EFFECTED,
     extensions=(extension(60, None, Who.REQUESTED_STATE, before_expiry=True),),
-    stop_events=(
-        StopEvent(kind="mla-received", what="MLA request received", step="file-mla", source=SOURCE),
-    ),
+    stop_events=(StopEvent(kind="mla-received", what="MLA request received", step="file-mla", source=SOURCE),),
 )
 KR = instrument(
     "kr.cpa215-2",
@@ -187,7 +185,12 @@ def practice(**changes: Any) -> ProviderHold:
 
 
 def terms(
-    law: Instrument = US, *, abilities: Abilities = MACHINE, country: str = "US", holidays: Any = None, **of_provider: Any
+    law: Instrument = US,
+    *,
+    abilities: Abilities = MACHINE,
+    country: str = "US",
+    holidays: Any = None,
+    **of_provider: Any,
 ) -> Terms:
     """The terms of a request under that law to a provider with these particulars."""
     return terms_for(
