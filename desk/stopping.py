@@ -34,10 +34,11 @@ class Stopping:
             signal.signal(signal.SIGINT, self._before)
 
     def _asked_for(self, number: int, frame: FrameType | None) -> None:
+        again = self.stop.is_set()
+        self.stop.set()  # first of all: the second Ctrl-C may come while the first is still being told
         # os.write: the thread that was interrupted may hold the lock of the stream.
-        os.write(2, _TWICE if self.stop.is_set() else _ONCE)
-        if self.stop.is_set():
+        os.write(2, _TWICE if again else _ONCE)
+        if again:
             if os.isatty(1):
                 os.write(1, _SHOW_CURSOR)  # the live lines hid it
             os._exit(INTERRUPTED)
-        self.stop.set()

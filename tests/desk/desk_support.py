@@ -111,6 +111,7 @@ class Unit:
                 if isinstance(answer, str):
                     os.write(terminal, answer.encode())
                 else:
+                    time.sleep(0.3)  # as a person would: Python misses a signal just before it waits for a line
                     os.kill(pid, answer)
         else:
             os.kill(pid, signal.SIGKILL)

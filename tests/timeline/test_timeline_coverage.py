@@ -28,6 +28,7 @@ from timeline_world import (
 
 from timeline.clocks import Clock, clocks
 from timeline.coverage import assumed_sent, coverage, last_safe
+from timeline.decide import Do
 from timeline.loss import lost, next_losses
 from timeline.rules import Period, Retention, Unit
 
@@ -85,6 +86,21 @@ def test_an_mla_request_reaches_a_budapest_hold_only_if_it_leaves_in_time() -> N
     assert seen(undated).feasible
     undated.now = utc("2026-12-30 00:00")
     assert not seen(undated).feasible
+
+
+@pytest.mark.parametrize(("p90_days", "told"), [(179, False), (180, True)])
+def test_a_gap_of_one_day_is_told_and_none_is_not(p90_days: int, told: bool) -> None:
+    law = replace(terms(US), profile=replace(UNODC, p50_days=100, p90_days=p90_days))
+    story = Story(law, mla={"sent_on": "2026-11-21"}).held()
+    assert bool(story.duties(Do.ESCALATE, "coverage")) is told
+
+
+def test_an_mla_request_that_left_in_time_stays_in_time() -> None:
+    story = Story(BUDAPEST, mla={"sent_on": "2026-12-29"}).held()
+    story.now = utc("2027-01-10 09:00")
+    assert seen(story).feasible
+    late = Story(BUDAPEST, mla={"send_on": "2026-12-01"}).held().add("mla-sent", on="2027-01-05")
+    assert not seen(late).feasible, "the plan was in time, the request was not"
 
 
 def test_an_open_ended_hold_has_no_gap() -> None:

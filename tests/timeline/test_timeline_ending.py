@@ -183,6 +183,14 @@ def test_a_person_is_told_to_ask_for_a_courtesy_where_no_machine_can() -> None:
     assert "file-mla by 29 Dec 2026" in duty.because
 
 
+def test_a_planned_mla_request_moves_no_warning_forward() -> None:
+    """Filed or planned in time, its last safe day is nobody's deadline; the courtesy is asked for at two thirds."""
+    planned = Story(terms(BUDAPEST, abilities=PERSON), mla={"send_on": "2026-12-29"}).held()
+    assert falls_due(planned.duty(Do.ESCALATE, "ending:2027-01-19"), utc("2026-12-31 00:00"))
+    too_late = Story(terms(BUDAPEST, abilities=PERSON), mla={"send_on": "2026-12-30"}).held()
+    assert falls_due(too_late.duty(Do.ESCALATE, "ending:2027-01-19"), utc("2026-12-24 00:00"))
+
+
 def test_what_a_court_must_permit_is_named_to_the_person() -> None:
     """Criminal Procedure Act (KR) art. 215-2: 30 days more with leave of the court; no second request."""
     because = Story(KR).held().duty(Do.ESCALATE, "ending:2027-01-19").because

@@ -133,6 +133,9 @@ def test_an_attempt_that_failed_undoes_nothing_that_arrived() -> None:
         assert story.add("absent", action="send", sequence=1).hold.state is State.SENT
         assert not story.duties(Do.SEND)
         assert not story.duties(Do.LOOK_UP)
+        extended = Story().held().tried("sent", "extend").add(late, action="extend", sequence=1, reason="late")
+        assert not extended.add("absent", action="extend", sequence=1).duties(Do.EXTEND)
+        assert not extended.duties(Do.LOOK_UP)
 
 
 def test_a_refusal_is_taken_back_by_an_acknowledgement() -> None:
@@ -310,6 +313,9 @@ def test_the_same_extension_confirmed_twice_counts_once() -> None:
     story = Story().held().extended(1)
     assert story.add("extended", sequence=1).hold.granted == 1
     assert strict(story) == "2027-05-19"
+    twice = Story().held().extended(1).extended(2)
+    assert twice.add("extended", sequence=1, held_until="2027-05-01").hold.granted == 2
+    assert strict(twice) == "2027-08-17", "news of the first that comes after the second moves nothing"
 
 
 def test_a_confirmation_settles_an_extension_whose_outcome_was_unknown() -> None:

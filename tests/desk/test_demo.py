@@ -1,0 +1,40 @@
+"""The demonstration, as somebody who has just cloned the project runs it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+CASE = Path(__file__).resolve().parents[2] / "examples" / "case.toml"
+
+
+@pytest.mark.prefect
+def test_the_demo_ends_with_the_providers_account_equal_to_the_ledgers(tmp_path: Path) -> None:
+    environ = {key: value for key, value in os.environ.items() if not key.startswith(("HOLDFAST_", "PREFECT_"))}
+    command = [sys.executable, "-c", "from desk.cli import main; main()", "demo", "--keep", str(tmp_path / "kept")]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=170, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    told = done.stdout
+    for moment in (
+        "nobody knows whether it arrived",  # the connection broke after the effect
+        "extension 1 REFUSED",
+        "(level 3)",  # the ladder was climbed
+        "the production was announced",
+        "extension 1 confirmed",
+        "release done",
+        "every state follows from them",
+    ):
+        assert moment in told
+    assert "✗" not in told
+    assert "flow runs in Prefect" in told, "the demonstration ran without Prefect"
+    # The identifiers of the example are nowhere but in the sealed store: not in what was said, not at Prefect.
+    kept = [path for path in (tmp_path / "kept").rglob("*") if path.is_file()]
+    assert any(path.name.startswith("prefect.db") for path in kept)
+    for value in (b"invoices@example.com", b"accounts.payable@example.net", b"example_invoices"):
+        assert value.decode() in CASE.read_text()
+        assert value.decode() not in told + done.stderr
+        assert [path for path in kept if value in path.read_bytes()] == []
