@@ -1,7 +1,7 @@
 """How long an officer waits: `python -m bench.bench_desk`, from the project's folder.
 
     help               `holdfast --help`, the whole process, against `import click` alone
-    plan-1000          a case of 1,000 requests planned (terms, clocks, coverage), against `json.dumps` of the result
+    plan-1000          a case of 1,000 requests read, checked and planned, against `json.dumps` of the result
     first-byte         `holdfast preserve` of one request, from Enter to the first byte at the provider, without a
                        Prefect server and with one, against a process that only imports `requests` and posts
 
@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from flows import intake, planning, settings
-from flows.casefile import read_case
+from flows.catalogue import Catalogue
 from flows.office import open_catalogue
 from providers.sandbox import serve
 
@@ -90,12 +90,13 @@ def _plan(count: int) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as folder:
         path = Path(folder) / "case.toml"
         path.write_text(CASE + "".join(REQUEST.format(number=number) for number in range(count)))
-        case, _ = read_case(path, now=NOW)
-    assert case is not None
+        return _plan_of(path, catalogue)
 
+
+def _plan_of(path: Path, catalogue: Catalogue) -> dict[str, float]:
     def plan() -> dict[str, Any]:
-        drafts = [intake.draft(case, request, catalogue, at=NOW) for request in case.requests]
-        return planning.plan_case(case, drafts, catalogue.policy, at=NOW)
+        case, drafts, problems = intake.read(path, catalogue, at=NOW)
+        return planning.plan_case(case, drafts, catalogue.policy, at=NOW, problems=problems)
 
     def timed(call: Callable[[], object]) -> float:
         began = time.perf_counter()

@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 from flows import intake, settings, sweeping
-from flows.casefile import read_case
 from flows.office import open_office
 from ledger.connection import transaction
 from ledger.index import COLUMNS, columns_of
@@ -56,8 +55,8 @@ def one(size: int) -> dict[str, float]:
         played.mkdir(parents=True)
         base = Path(__file__).resolve().parent.parent / "config" / "providers" / "sandbox.toml"
         (played / "played.toml").write_text(
-            base.read_text().split("[adapter]")[0].replace('id = "sandbox"', 'id = "played"')
-            + '[adapter]\nkind = "memory"\n'
+            base.read_text().split("\n[adapter]")[0].replace('id = "sandbox"', 'id = "played"')
+            + '\n[adapter]\nkind = "memory"\n'
         )
         environ = {
             "HOLDFAST_HOME": str(folder / "home"),
@@ -68,9 +67,7 @@ def one(size: int) -> dict[str, float]:
         path = folder / "case.toml"
         requests = "".join(REQUEST.format(number=number) for number in range(DUE))
         path.write_text(CASE + requests.replace('"sandbox"', '"played"'))
-        case, _ = read_case(path, now=NOW)
-        assert case is not None
-        drafts = tuple(intake.draft(case, request, office.catalogue, at=NOW) for request in case.requests)
+        case, drafts, _ = intake.read(path, office.catalogue, at=NOW)
         ids = intake.register(office, case, drafts)
         sweeping.sweep(office)
         _sleepers(office.settings.ledger_path, office.ledger.row(ids[0]), size)
@@ -91,12 +88,14 @@ def one(size: int) -> dict[str, float]:
 
 def _sleepers(path: Path, like: Any, size: int) -> None:
     """Rows that sleep for a month, past the public interface."""
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection, transaction(connection):
-        rows = (
-            columns_of(replace(like, request=f"HF-SLEEP{number:08d}", next_at=NOW + timedelta(days=30), items=()))
-            for number in range(size)
-        )
-        connection.executemany(f"INSERT INTO requests VALUES ({', '.join('?' * len(COLUMNS))})", rows)  # noqa: S608
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        with transaction(connection):
+            rows = (
+                columns_of(replace(like, request=f"HF-SLEEP{number:08d}", next_at=NOW + timedelta(days=30), items=()))
+                for number in range(size)
+            )
+            connection.executemany(f"INSERT INTO requests VALUES ({', '.join('?' * len(COLUMNS))})", rows)  # noqa: S608
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from desk.board_page import board_page
+from desk.endings import wrong
 from desk.history import told
 from desk.plan_page import plan_page
 from desk.stage import Stage
@@ -34,7 +35,12 @@ def main(keep: Path | None = None) -> int:
 
     Args:
         keep: a new folder to leave the ledger in, to look at afterwards; else everything is removed.
+
+    Raises:
+        Ending: there is something in that folder already.
     """
+    if keep is not None and keep.exists() and (not keep.is_dir() or any(keep.iterdir())):
+        raise wrong(f"--keep {keep}: expected a new or an empty folder; name another one")
     with tempfile.TemporaryDirectory(prefix="holdfast-demo-") as temporary:
         folder = keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)

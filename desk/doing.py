@@ -214,12 +214,14 @@ def demo(keep: Path | None) -> int:
     """Show the whole story, in under a minute.
 
     Makes a sandbox in a temporary folder, preserves a case there and follows it over many simulated days, on real
-    processes. Nothing of yours is read or written, and nothing leaves this machine.
+    processes. Nothing of yours is read or written, and nothing leaves this machine. Where PREFECT_API_URL names a
+    Prefect server, the runs are shown there.
 
     Example:  holdfast demo
 
     Exit status:  0 the provider's account equals the ledger's
                   1 it does not
+                  2 there is something in FOLDER already
     """
     from desk.demo import main
 

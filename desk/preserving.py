@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from flows.intake import Draft
     from flows.office import Office
     from flows.problems import Problem
+    from flows.settings import Settings
     from flows.sweeping import Report
 
 Drafts = tuple["Draft", ...]
@@ -51,12 +52,15 @@ def preserve(path: Path, *, yes: bool, sandbox: bool, as_json: bool) -> None:
     case, drafts, notes = intake.read(path, catalogue, at=settings.now())
     asking = not yes and sys.stdin is not None and sys.stdin.isatty()
     _refuse(drafts, yes=yes, asking=asking)
+    if not settings.ledger_path.exists():
+        _can_speak(settings, catalogue, drafts, sandbox=sandbox)  # before a ledger of the wrong kind is made
     with office(settings, create=True, sandbox=sandbox, catalogue=catalogue) as opened:
         if sandbox and not opened.ledger.sandbox:
             raise wrong(
                 f"{settings.ledger_path} is an operational ledger, and --sandbox wants one of its own: {NOTHING}",
                 "  set HOLDFAST_HOME to another folder, such as HOLDFAST_HOME=~/holdfast-sandbox",
             )
+        _can_speak(settings, catalogue, drafts, sandbox=opened.ledger.sandbox)
         notes += tuple(note for each in drafts for note in intake.live_duplicates(opened, each))
         _show(case, drafts, notes, opened, out)
         try:
@@ -89,6 +93,14 @@ def _refuse(drafts: Drafts, *, yes: bool, asking: bool) -> None:
             *case_lines(tuple(gates)),
             "  --yes accepts warnings; or write into the case file who accepts them",
         )
+
+
+def _can_speak(settings: Settings, catalogue: Catalogue, drafts: Drafts, *, sandbox: bool) -> None:
+    """End here where our own set-up keeps a request from being sent: registered, it could only wait."""
+    from flows.office import unusable
+
+    if errors := unusable(settings, catalogue, [each.request.provider for each in drafts], sandbox=sandbox):
+        raise wrong(f"{NOTHING}:", *(f"  {each}" for each in errors))
 
 
 def _show(case: Case, drafts: Drafts, notes: Sequence[Problem], office: Office, out: Out) -> None:
@@ -139,21 +151,15 @@ class _Name(click.ParamType[str]):
         return name
 
 
-def _register(office: Office, case: Case, drafts: Drafts, accepted: Sequence[Mapping[str, str]]) -> list[str]:
-    """Enter every request. If that fails half-way, say what is entered: it will be sent by the next sweep."""
+def _register(office: Office, case: Case, drafts: Drafts, accepted: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
+    """Enter every request, or none."""
     from flows import intake
 
-    requests: list[str] = []
     try:
-        for each, gates in zip(drafts, accepted, strict=True):
-            requests += intake.register(office, case, (each,), accepted=gates)
+        return intake.register(office, case, drafts, accepted=accepted)
     except BaseException:
-        if requests:
-            tell(f"holdfast: registered, not yet sent: {', '.join(requests)}\n{NOT_AGAIN}")
-        else:
-            tell(f"holdfast: {NOTHING}")
+        tell(f"holdfast: {NOTHING}")
         raise
-    return requests
 
 
 def _send(office: Office, requests: Sequence[str], drafts: Drafts, stopping: Stopping, out: Out) -> Report:

@@ -72,6 +72,8 @@ class Stage:
             "HOLDFAST_SANDBOX_URL": self.sandbox,
             "HOLDFAST_LEDGER": "",
         }
+        for name in ("HOLDFAST_MASTER_KEY", "HOLDFAST_ACTOR", "HOLDFAST_SMTP"):  # nothing of the unit's own
+            os.environ.pop(name, None)
         if not prefect_api:
             self._start_prefect()
 

@@ -165,7 +165,8 @@ def read_case(path: Path, *, now: datetime, anyway: bool = False) -> tuple[Case 
 
     Returns:
         The case, or None if there is any error (with `anyway`: if too little could be read); and every
-        problem found, by file and line. Warnings come with a case: a person has to see them. Whatever is in the file, nothing is raised for it.
+        problem found, by file and line. Warnings come with a case: a person has to see them. Whatever is in
+        the file, nothing is raised for it.
     """
     require_utc("now", now)
     reader = _Reader(path.parent, Problems(label(path)), now)

@@ -56,6 +56,7 @@ class _Reader:
         self.problems.add(Problem(where=where, problem=problem, fix=fix))
 
     def identifiers(self, stream: BinaryIO) -> Iterator[Identifier]:
+        told, rows = self.problems.errors, 0
         for number, text in self._lines(stream):
             if not text.strip(f" {self.separator}"):
                 continue
@@ -64,12 +65,15 @@ class _Reader:
                 if not self.columns:
                     return  # without a header no line can be judged
                 continue
+            rows += 1
             cells = self._cells(number, text)
             identifier = self._identifier(number, cells) if cells else None
             if identifier:
                 yield identifier
         if not self.columns and not self.problems.errors:
             self.wrong(0, "is empty", _HEADER)
+        elif self.columns and not rows and self.problems.errors == told:
+            self.wrong(0, "has a header and no row", "write one identifier a line below it, or leave the file out")
 
     def _lines(self, stream: BinaryIO) -> Iterator[tuple[int, str]]:
         """Each line as text with its number, without its end; a line that is no text is told and left out."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,12 +58,15 @@ def read(path: Path, catalogue: Catalogue, *, at: datetime) -> tuple[Case, tuple
     if case is None:
         raise CaseErrors(problems)
     wrong = [each for each in problems if each.severity == "error"]
-    drafts = []
+    drafts, frozen = [], dict[tuple[str, str], bytes]()
     for request in case.requests:
         unknown = [finding.problem for finding in known(request, catalogue)]
         wrong += unknown
         if not unknown and request.provider and request.instrument:
-            drafts.append(draft(case, request, catalogue, at=at))
+            pair = request.provider, request.instrument
+            if pair not in frozen:
+                frozen[pair] = terms_of(case, *pair, catalogue, at=at)
+            drafts.append(draft(case, request, catalogue, frozen[pair], at=at))
     if case.mla and case.mla.profile and case.mla.profile not in catalogue.profiles:
         fix = f"one of {', '.join(sorted(catalogue.profiles))}"
         wrong.append(Problem(where=f"{case.where}: case.mla.profile", problem="no such forecast profile", fix=fix))
@@ -82,28 +85,29 @@ def _key(problem: Problem) -> str:
     return re.sub(r"line \d+: ", "", problem.where)
 
 
-def draft(case: Case, request: RequestDraft, catalogue: Catalogue, *, at: datetime) -> Draft:
-    """One request with its terms and findings, as if registered at `at`."""
-    entry = catalogue.providers[request.provider]
-    can = capabilities_of(entry.adapter, where=f"config/providers/{request.provider}.toml")
+def terms_of(case: Case, provider: str, instrument: str, catalogue: Catalogue, *, at: datetime) -> bytes:
+    """The terms under which this case's requests to a provider run, frozen at `at`."""
+    can = capabilities_of(catalogue.providers[provider].adapter, where=f"config/providers/{provider}.toml")
     machine = not can.person
-    abilities = Abilities(
-        poll=machine and can.status,
-        extend=machine and can.extend,
-        release=machine and can.release,
-        find=machine and can.can_find,
-    )
     named = case.mla.profile if case.mla else ""
-    profile = catalogue.profile(named if named in catalogue.profiles else "")
-    frozen = freeze_terms(
+    return freeze_terms(
         catalogue,
-        provider=request.provider,
-        instrument=request.instrument,
+        provider=provider,
+        instrument=instrument,
         country=case.country,
-        profile=profile.id,
-        abilities=abilities,
+        profile=catalogue.profile(named if named in catalogue.profiles else "").id,
+        abilities=Abilities(
+            poll=machine and can.status,
+            extend=machine and can.extend,
+            release=machine and can.release,
+            find=machine and can.can_find,
+        ),
         at=at,
     )
+
+
+def draft(case: Case, request: RequestDraft, catalogue: Catalogue, frozen: bytes, *, at: datetime) -> Draft:
+    """One request with its terms (from `terms_of`) and findings, as if registered at `at`."""
     terms = read_terms(frozen)
     body = _body(
         case,
@@ -194,18 +198,21 @@ def live_duplicates(office: Office, draft: Draft) -> tuple[Problem, ...]:
 
 
 def register(
-    office: Office, case: Case, drafts: tuple[Draft, ...], *, accepted: Mapping[str, str] | None = None
+    office: Office, case: Case, drafts: tuple[Draft, ...], *, accepted: Sequence[Mapping[str, str]] = ()
 ) -> tuple[str, ...]:
     """Enter every request of a case in the ledger, identifiers sealed; gives the request ids in order.
+
+    All of them are entered or none: a case is never left half registered.
 
     Args:
         office: the unit's open office.
         case: the case read.
         drafts: its requests, already free of errors.
-        accepted: who accepted which gate ("notice", "unverified"), by name.
+        accepted: for each draft who accepted which gate ("notice", "unverified"), by name.
     """
-    now, ids = office.now(), []
-    for each in drafts:
+    now = office.now()
+    first = []
+    for each, gates in zip(drafts, accepted or [{}] * len(drafts), strict=True):
         sealed = office.seal(case.reference, _facts(case, each.request), "request")
         items = [
             {
@@ -219,19 +226,21 @@ def register(
         who = {
             "notice": each.request.notice_accepted_by,
             "unverified": each.request.unverified_accepted_by,
-        } | dict(accepted or {})
+        } | dict(gates)
         body["accepted"] = {gate: name for gate, name in who.items() if name}
         check("registered", body)
         event = NewEvent(kind="registered", at=now, actor=office.settings.actor, body=body)
-        ids.append(_enter(office, event, now))
-    return tuple(ids)
+        first.append(event)
+    return _enter(office, first, now)
 
 
-def _enter(office: Office, event: NewEvent, now: datetime) -> str:
+def _enter(office: Office, first: Sequence[NewEvent], now: datetime) -> tuple[str, ...]:
     while True:
-        request = new_request_id()
-        try:
-            office.ledger.register(request, [event], office.histories.project, now=now)
-        except Duplicate:  # one chance in 2**55
+        requests = {new_request_id(): [event] for event in first}
+        if len(requests) < len(first):  # one chance in 2**55
             continue
-        return request
+        try:
+            office.ledger.register_all(requests, office.histories.project, now=now)
+        except Duplicate:
+            continue
+        return tuple(requests)

@@ -7,7 +7,7 @@ import json
 import os
 import socket
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -62,17 +62,8 @@ class Office:
         """
         with self.lock:
             if provider not in self.adapters:
-                entry = self.catalogue.providers.get(provider)
-                if entry is None:
-                    raise ConfigurationError(f"{provider} is not in the catalogue any more: put its file back")
-                self.adapters[provider] = make_adapter(
-                    provider,
-                    entry.adapter,
-                    where=f"config/providers/{provider}.toml",
-                    sandbox=self.ledger.sandbox,
-                    zone=entry.terms.zone,
-                    environ=self.settings.environ,
-                    clock=self.now,
+                self.adapters[provider] = _adapter(
+                    self.settings, self.catalogue, provider, sandbox=self.ledger.sandbox, clock=self.now
                 )
             return self.adapters[provider]
 
@@ -158,6 +149,34 @@ def _instant(text: str | None) -> datetime | None:
 def key_of(request: str, action: str, sequence: int) -> str:
     """The idempotency key of an act: the same for every attempt, on every machine, after every crash."""
     return hashlib.sha256(f"{request}/{action}/{sequence}".encode()).hexdigest()[:32]
+
+
+def _adapter(
+    settings: Settings, catalogue: Catalogue, provider: str, *, sandbox: bool, clock: Callable[[], datetime]
+) -> Adapter:
+    entry = catalogue.providers.get(provider)
+    if entry is None:
+        raise ConfigurationError(f"{provider} is not in the catalogue any more: put its file back")
+    return make_adapter(
+        provider,
+        entry.adapter,
+        where=f"config/providers/{provider}.toml",
+        sandbox=sandbox,
+        zone=entry.terms.zone,
+        environ=settings.environ,
+        clock=clock,
+    )
+
+
+def unusable(settings: Settings, catalogue: Catalogue, providers: Iterable[str], *, sandbox: bool) -> tuple[str, ...]:
+    """What keeps these providers from being spoken to by such a ledger: an address, a secret. Nothing is sent."""
+    wrong = []
+    for provider in dict.fromkeys(providers):
+        try:
+            _adapter(settings, catalogue, provider, sandbox=sandbox, clock=settings.now).close()
+        except ConfigurationError as error:
+            wrong.append(str(error))
+    return tuple(wrong)
 
 
 def open_catalogue(settings: Settings) -> Catalogue:

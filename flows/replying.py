@@ -15,6 +15,7 @@ from flows.office import Office
 from flows.reading import meant
 from ledger.interface import Json
 from providers.errors import GROUNDS
+from providers.reading import Accounts
 from timeline.days import day_in, said
 from timeline.decide import Decision, decide
 from timeline.state import Hold, State
@@ -79,6 +80,9 @@ KINDS: Mapping[str, Kind] = {
 }
 """The kinds of entry, as typed after ``holdfast record``."""
 
+YEAR = timedelta(days=365)
+"""A day further off than that is taken for a mistyped year: what is entered moves the clocks for good."""
+
 FIELDS = ("reference", "on", "until", "at", "item", "ground", "about", "text")
 
 
@@ -87,10 +91,11 @@ def record(office: Office, request: str, reply: Reply) -> tuple[Hold, Decision]:
 
     Raises:
         LookupError: there is no such request.
-        ReplyError: the entry is incomplete, contradicts the record, or lies in the future.
+        ReplyError: the entry is incomplete, contradicts the record, lies in the future, or would show an account.
     """
     hold, now = office.hold(request), office.now()
     _check(hold, reply, now)
+    _name_no_account(office, hold, reference=reply.reference, by=reply.by)
     events = _events(office, hold, reply)
     at = reply.at.astimezone(UTC) if reply.at else None
     office.append(request, events, at=at)
@@ -100,7 +105,9 @@ def record(office: Office, request: str, reply: Reply) -> tuple[Hold, Decision]:
 
 def check(office: Office, request: str, reply: Reply) -> None:
     """Whether `record` would take a reply; enters nothing. Raises what `record` raises."""
-    _check(office.hold(request), reply, office.now())
+    hold = office.hold(request)
+    _check(hold, reply, office.now())
+    _name_no_account(office, hold, reference=reply.reference, by=reply.by)
 
 
 def _check(hold: Hold, reply: Reply, now: datetime) -> None:
@@ -125,6 +132,44 @@ def _check(hold: Hold, reply: Reply, now: datetime) -> None:
     if reply.about and reply.about != "all" and reply.about not in hold.escalations:
         raise ReplyError(f"nothing was escalated about that; {meant(reply.about, [*hold.escalations, 'all'])}")
     _fits(hold, reply)
+    _can_be(hold, reply, now)
+
+
+def _name_no_account(office: Office, hold: Hold, **texts: str) -> None:
+    """What is kept in clear may not name an account of the request."""
+    if any(texts.values()):
+        sealed = str(office.ledger.events(hold.request)[0].body["sealed"])
+        accounts = Accounts(item["value"] for item in json.loads(office.vault.unseal(sealed))["items"])
+        for name, text in texts.items():
+            if accounts.named_in(text):
+                raise ReplyError(f"--{name} names an account, and is kept in clear: put that into --text instead")
+
+
+def _can_be(hold: Hold, reply: Reply, now: datetime) -> None:
+    """Whether the days entered can be true beside those in the record."""
+    zone, mla = hold.terms.provider.zone, hold.mla
+    sent, act = hold.sent_at, hold.act("send")
+    if reply.kind == "sent" and reply.action == "send":
+        sent = hold.registered_at if act is not None and act.key else None
+    first_at = hold.registered_at - YEAR if sent is None else sent - timedelta(days=1)  # clocks differ, and zones
+    first_on = day_in(first_at, zone)
+    since = "a year before it was registered" if sent is None else f"it was sent, {said(day_in(sent, zone))}"
+    if reply.at and reply.at < first_at:
+        raise ReplyError(f"--at lies before {since}: check the year")
+    if reply.kind == "mla-received" and reply.on and mla.sent_on and reply.on < mla.sent_on:
+        raise ReplyError(f"--on {reply.on} lies before the MLA request left, {said(mla.sent_on)}: check both days")
+    if reply.kind == "mla-sent" and reply.on and mla.received_on and reply.on > mla.received_on:
+        raise ReplyError(f"--on {reply.on} lies after the State had it, {said(mla.received_on)}: check both days")
+    if reply.kind not in {"mla-sent", "mla-received"} and reply.on and reply.on < first_on:
+        raise ReplyError(f"--on {reply.on} lies before {since}: check the year")
+    if reply.until:
+        ends = hold.expiry_after(hold.granted + (reply.kind == "extended"))
+        last_on = max(day_in(now, zone), ends.legal_on if ends else date.min)
+        if reply.until < first_on:
+            raise ReplyError(f"--until {reply.until} lies before {since}: check the year")
+        if reply.until >= last_on + YEAR:
+            law = f"the end by law, {said(last_on)}" if ends else "today"
+            raise ReplyError(f"--until {reply.until} lies a year or more after {law}: check the year")
 
 
 def _fits(hold: Hold, reply: Reply) -> None:
@@ -196,7 +241,7 @@ def release(office: Office, request: str, *, because: str, by: str = "") -> Hold
 
     Raises:
         LookupError: there is no such request.
-        ReplyError: it has ended already, or no reason is given.
+        ReplyError: it has ended already, no reason is given, or `by` names an account.
     """
     hold = office.hold(request)
     if not because.strip():
@@ -205,6 +250,7 @@ def release(office: Office, request: str, *, because: str, by: str = "") -> Hold
         raise ReplyError(f"{request} is {hold.state} already: there is nothing to release")
     if hold.strict_start is None:
         raise ReplyError(f"{request} was never sent: there is nothing to release")
+    _name_no_account(office, hold, by=by)
     case = str(office.ledger.events(request)[0].body["case"])
     body: dict[str, Json] = {"text": office.seal(case, _quoted(because), "text")}
     if by:

@@ -143,6 +143,14 @@ class LeaseLost(LedgerError):
     """The lease ran out and another worker has the request. Stop acting on it; nothing was written."""
 
 
+def intent_of(event: NewEvent | Event) -> tuple[str, int, int]:
+    """Action, sequence and attempt of an intent: recorded once for a request. `ValueError` if one is missing."""
+    action, sequence, attempt = (event.body.get("action"), event.body.get("sequence"), event.body.get("attempt", 1))
+    if isinstance(action, str) and type(sequence) is int and type(attempt) is int:
+        return str(action), sequence, attempt
+    raise ValueError("intent: expected an action (text), a sequence and an attempt (whole numbers)")
+
+
 class Ledger(Protocol):
     """What every ledger offers. Safe to share between threads. Instants are aware UTC.
 
@@ -157,6 +165,11 @@ class Ledger(Protocol):
         self, request: str, events: Sequence[NewEvent], project: Project, *, now: datetime
     ) -> tuple[Event, ...]:
         """Enter a new request with its first events and its row. `Duplicate` if the id is taken."""
+
+    def register_all(
+        self, requests: Mapping[str, Sequence[NewEvent]], project: Project, *, now: datetime
+    ) -> tuple[tuple[Event, ...], ...]:
+        """Enter the requests of a case, by id, in one transaction: all of them or none. Gives each one's events."""
 
     def append(
         self,

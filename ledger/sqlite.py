@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from ledger import schema, statements, verify
@@ -32,6 +33,7 @@ from ledger.interface import (
     Project,
     Row,
     in_utc,
+    intent_of,
 )
 from ledger.vault import CaseKey, Erased, Sealed, SealStore
 
@@ -111,12 +113,19 @@ class SqliteLedger:
         self, request: str, events: Sequence[NewEvent], project: Project, *, now: datetime
     ) -> tuple[Event, ...]:
         """Enter a new request. See `Ledger.register`."""
-        if not request or not events:
-            raise ValueError(f"{request or 'a request'}: an id and a first event are needed")
+        return self.register_all({request: events}, project, now=now)[0]
+
+    def register_all(
+        self, requests: Mapping[str, Sequence[NewEvent]], project: Project, *, now: datetime
+    ) -> tuple[tuple[Event, ...], ...]:
+        """Enter several new requests, all or none. See `Ledger.register_all`."""
+        if unfit := [request for request, events in requests.items() if not request or not events]:
+            raise ValueError(f"{unfit[0] or 'a request'}: an id and a first event are needed")
         with self._files.writing() as connection:
-            if statements.history(connection, request):
-                raise Duplicate(f"request {request} exists already: draw another id; nothing was written")
-            return self._add(connection, request, (), events, project=project, now=now)
+            if taken := [request for request in requests if statements.history(connection, request)]:
+                raise Duplicate(f"request {taken[0]} exists already: draw another id; nothing was written")
+            each = partial(self._add, connection, history=(), project=project, now=now)
+            return tuple(each(request=request, events=events) for request, events in requests.items())
 
     def append(
         self,
@@ -148,12 +157,12 @@ class SqliteLedger:
         project: Project,
         now: datetime,
     ) -> tuple[Event, ...]:
-        intents = {_intent(event) for event in history if event.kind == "intent"}
+        intents = {intent_of(event) for event in history if event.kind == "intent"}
         seq, previous = self._head(connection)
         added: list[Event] = []
         for new in events:
             if new.kind == "intent":
-                if (intent := _intent(new)) in intents:
+                if (intent := intent_of(new)) in intents:
                     raise Duplicate(
                         f"{request}: the intent to {intent[0]}, number {intent[1]}, attempt {intent[2]}, is recorded "
                         "already: read the history and decide anew; nothing was written"
@@ -383,13 +392,6 @@ def _check_lease(owner: str, now: datetime, until: datetime) -> None:
 def _insist(connection: sqlite3.Connection, claim: Claim) -> None:
     if not statements.is_held(connection, claim):
         raise LeaseLost(f"{claim.owner} no longer has {claim.request}: stop acting on it; nothing was written")
-
-
-def _intent(event: NewEvent | Event) -> tuple[str, int, int]:
-    action, sequence, attempt = (event.body.get("action"), event.body.get("sequence"), event.body.get("attempt", 1))
-    if isinstance(action, str) and type(sequence) is int and type(attempt) is int:
-        return str(action), sequence, attempt
-    raise ValueError("intent: expected an action (text), a sequence and an attempt (whole numbers)")
 
 
 def _as_it_is(text: bytes) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -236,24 +236,24 @@ def read_answer(reading: Reading, document: object, order: Order, calendar: Cale
     """
     if reading.request is not None and look(reading.request, document) != order.request:
         raise Unreadable("its answer is about another request")
-    accounts = _Accounts(order)
+    accounts = Accounts(item.value for item in order.items)
     return Found(
         references=_references(look(reading.references, document), accounts),
         received_on=_day(look(reading.received_on, document), "the day of receipt", calendar),
         held_from=_day(look(reading.held_from, document), "the first day of the hold", calendar),
-        held_until=_last_day(look(reading.held_until, document), calendar),
+        held_until=_last_day(look(reading.held_until, document), calendar, order),
         items=_items(reading.items, document, order, calendar, accounts) if reading.items is not None else (),
     )
 
 
-class _Accounts:
-    """The identifiers of an order, to notice one in a provider's reference: references are kept in clear.
+class Accounts:
+    """The identifiers of a request, to notice one in a reference: references are kept in clear.
 
     Within a longer reference, values of less than four characters are not looked for: "7" is in many a number.
     """
 
-    def __init__(self, order: Order) -> None:
-        self._values = {item.value.strip().casefold() for item in order.items} - {""}
+    def __init__(self, values: Iterable[str]) -> None:
+        self._values = {value.strip().casefold() for value in values} - {""}
         self._lengths = sorted({len(value) for value in self._values if len(value) >= 4})  # noqa: PLR2004
 
     def named_in(self, text: str) -> bool:
@@ -268,12 +268,12 @@ class _Accounts:
         )
 
 
-def _references(found: object, accounts: _Accounts) -> tuple[str, ...]:
+def _references(found: object, accounts: Accounts) -> tuple[str, ...]:
     listed = [] if found is None else found if isinstance(found, list) else [found]
     return tuple(dict.fromkeys(_reference(entry, accounts) for entry in listed))
 
 
-def _reference(found: object, accounts: _Accounts) -> str:
+def _reference(found: object, accounts: Accounts) -> str:
     if not isinstance(found, str):
         raise Unreadable("its answer has a reference that is not a text")
     if not found.strip() or len(found) > 200 or not found.isprintable():  # noqa: PLR2004
@@ -311,13 +311,19 @@ def _day(found: object, what: str, calendar: Calendar) -> date | None:
     return when.astimezone(calendar.zone).date() if isinstance(when, datetime) else when
 
 
-def _last_day(found: object, calendar: Calendar) -> date | None:
+LONGEST_AHEAD = 5
+"""Years: a later end is a slip or a stand-in for "never" (9999-12-31), and the hold would sleep until then."""
+
+
+def _last_day(found: object, calendar: Calendar, order: Order) -> date | None:
     """The last day that is kept. An end at midnight leaves nothing of the day that it begins."""
     what = "an end of the hold"
     if found is None:
         return None
     when = _parse_day(found, what)
     _believable(when, what)
+    if when.year > order.made_at.year + LONGEST_AHEAD:
+        raise Unreadable(f"its answer has {what} that lies too far ahead to be one")
     if not isinstance(when, datetime):
         return when - timedelta(days=1) if calendar.end_excluded else when
     local = when.astimezone(calendar.zone)
@@ -326,7 +332,7 @@ def _last_day(found: object, calendar: Calendar) -> date | None:
 
 
 def _items(
-    reading: ItemReading, document: object, order: Order, calendar: Calendar, accounts: _Accounts
+    reading: ItemReading, document: object, order: Order, calendar: Calendar, accounts: Accounts
 ) -> tuple[ItemAnswer, ...]:
     listed = look(reading.at, document)
     if listed is None:
@@ -338,7 +344,7 @@ def _items(
             id=item.id,
             outcome=_outcome(reading, entry),
             reference=", ".join(_references(look(reading.reference, entry), accounts)),
-            held_until=_last_day(look(reading.held_until, entry), calendar),
+            held_until=_last_day(look(reading.held_until, entry), calendar, order),
         )
         for item, entry in _match(reading, listed, order.items)
     )

@@ -47,7 +47,7 @@ def _make_rest(table: Mapping[str, object], setting: Setting) -> Adapter:
     url = resolved_url(read.base_url, setting.where, setting.environ)
     if url.startswith("http:") and not setting.sandbox:
         raise ConfigurationError(
-            f"{setting.where}: adapter.base_url: expected https://…; http:// is for a sandbox ledger on this machine"
+            f"{setting.where}: adapter.base_url: expected https://…; http:// is for a sandbox ledger (--sandbox)"
         )
     transport = Transport(
         setting.provider,

@@ -110,7 +110,18 @@ def test_a_wrong_environment_is_wrong_input(unit: Unit) -> None:
 
 
 def test_a_simulated_clock_is_refused_by_an_operational_ledger(unit: Unit) -> None:
-    refused = unit("preserve", unit.case(), "--yes")
+    by_hand = unit.case({"provider": "tells", "notice_accepted_by": "Head of unit"})
+    refused = unit("preserve", by_hand, "--yes")
     assert refused.exit_code == 2
-    assert "--sandbox" in refused.stderr
+    assert "HOLDFAST_CLOCK: an operational ledger runs on real time; unset it, or add --sandbox" in refused.stderr
     assert not (unit.folder / "home" / "ledger.sqlite").exists()
+
+
+def test_the_demo_touches_no_folder_that_has_something_in_it(unit: Unit) -> None:
+    kept = unit.folder / "kept"
+    kept.mkdir()
+    (kept / "config").mkdir()
+    refused = unit("demo", "--keep", kept)
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "expected a new or an empty folder" in refused.stderr
+    assert [path.name for path in kept.iterdir()] == ["config"]

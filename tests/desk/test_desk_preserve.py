@@ -181,3 +181,12 @@ def test_messages_go_to_standard_error_where_a_document_is_asked_for(unit: Unit,
     assert result.stdout.startswith("{")
     assert "Case CY-2026-0412 (sandbox): 1 request to send" in result.stderr
     assert "send it: data kept" in result.stderr
+
+
+def test_a_provider_that_cannot_be_spoken_to_is_told_before_anything_is_registered(unit: Unit) -> None:
+    """A played provider answers on this machine only: an operational ledger could never send to it."""
+    result = unit("preserve", unit.case(mla=REACHES), "--yes")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "nothing was registered and nothing was sent" in result.stderr
+    assert "http:// is for a sandbox ledger (--sandbox)" in result.stderr
+    assert not (unit.folder / "home").exists()

@@ -485,6 +485,7 @@ CSV = 'save it as UTF-8 (in a spreadsheet: "CSV UTF-8")'
     [
         (b"", [f": is empty; {HEADER}"]),
         (b"\n\n", [f": is empty; {HEADER}"]),
+        (b"type,value\n\n", [": has a header and no row; write one identifier a line below it, or leave the file out"]),
         (b"email,a@example.com\n", [f": line 1: the first line is no header; {HEADER}"]),
         (b"type,name\n", [": line 1: the name of column 2 is not known; the columns are type, value, from, to, zone",
                           f": line 1: there is no column value; {HEADER}"]),

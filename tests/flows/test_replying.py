@@ -96,6 +96,14 @@ def test_a_stop_event_that_the_instrument_does_not_know_is_refused(unit: Unit, s
         (Reply(kind="escalation-acknowledged", about="coverag"), 'did you mean "coverage"'),
         (Reply(kind="clarification-answered"), "no clarification was asked for"),
         (Reply(kind="clarification", at=MORNING + timedelta(hours=2)), "--at lies in the future"),
+        (Reply(kind="acknowledged", on=date(2025, 11, 21)), "--on 2025-11-21 lies before it was sent, 21 Nov 2026"),
+        (Reply(kind="refused", ground="form", at=MORNING - timedelta(days=365)), "--at lies before it was sent"),
+        (Reply(kind="sent", at=MORNING - timedelta(days=365)), "--at lies before it was sent"),
+        (Reply(kind="preserved", until=date(2026, 2, 18)), "--until 2026-02-18 lies before it was sent"),
+        (Reply(kind="preserved", until=date(2028, 2, 19)), "--until 2028-02-19 lies a year or more after the end"),
+        (Reply(kind="extended", until=date(2206, 5, 20)), "--until 2206-05-20 lies a year or more after the end"),
+        (Reply(kind="acknowledged", reference="re Canary.Account@example.com"), "--reference names an account"),
+        (Reply(kind="note", text="t", by="canary.account@example.com"), "--by names an account"),
     ],
 )
 def test_a_wrong_entry_is_refused_with_what_to_write_instead(
@@ -105,6 +113,23 @@ def test_a_wrong_entry_is_refused_with_what_to_write_instead(
     with pytest.raises(ReplyError, match=told):
         record(unit.office, silent, reply)
     assert unit.kinds(silent) == before, "nothing half-done"
+
+
+def test_the_mla_request_does_not_arrive_before_it_left(unit: Unit, silent: str) -> None:
+    record(unit.office, silent, Reply(kind="mla-sent", on=TODAY))
+    with pytest.raises(ReplyError, match="lies before the MLA request left, 21 Nov 2026"):
+        record(unit.office, silent, Reply(kind="mla-received", on=TODAY - timedelta(days=1)))
+    record(unit.office, silent, Reply(kind="mla-received", on=TODAY))
+    with pytest.raises(ReplyError, match="lies after the State had it, 21 Nov 2026"):
+        record(unit.office, silent, Reply(kind="mla-sent", on=TODAY + timedelta(days=1)))
+
+
+def test_what_was_sent_on_paper_long_ago_may_still_be_entered_but_not_in_another_year(unit: Unit) -> None:
+    (request,) = unit.register()
+    with pytest.raises(ReplyError, match="--at lies before a year before it was registered: check the year"):
+        record(unit.office, request, Reply(kind="sent", at=MORNING - timedelta(days=366)))
+    hold, _ = record(unit.office, request, Reply(kind="sent", at=MORNING - timedelta(days=60)))
+    assert hold.sent_at == MORNING - timedelta(days=60)
 
 
 def test_a_request_that_does_not_exist_is_told(unit: Unit) -> None:
@@ -138,6 +163,8 @@ def test_a_release_needs_a_reason_and_something_to_release(unit: Unit, silent: s
     with pytest.raises(ReplyError, match="a release needs a reason"):
         release(unit.office, silent, because="  ")
     (unsent,) = unit.register()
+    with pytest.raises(ReplyError, match="--by names an account"):
+        release(unit.office, silent, because="charges were dropped", by="canary.account@example.com")
     with pytest.raises(ReplyError, match="was never sent"):
         release(unit.office, unsent, because="charges were dropped")
     release(unit.office, silent, because="charges were dropped")

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta, timezone
@@ -14,7 +14,7 @@ from ledger_fold import INSTANT, MINUTE, NOW, SECOND, fold, intent, item, moved,
 from ledger_worker import open_at
 
 from ledger.chain import link
-from ledger.interface import Claim, Duplicate, Event, LeaseLost, Ledger, LedgerError, NewEvent
+from ledger.interface import Claim, Duplicate, Event, LeaseLost, Ledger, LedgerError, NewEvent, Row
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -128,6 +128,24 @@ class LedgerContract:
         with pytest.raises(Duplicate, match="HF-A exists already"):
             ledger.register("HF-A", [registered(case="CY-2")], fold, now=NOW)
         assert ledger.row("HF-A").case == "CY-1"
+
+    def test_the_requests_of_a_case_are_entered_all_or_none(self, ledger: Ledger) -> None:
+        ledger.register("HF-B", [registered()], fold, now=NOW)
+        with pytest.raises(Duplicate, match="HF-B exists already"):
+            ledger.register_all({"HF-A": [registered()], "HF-B": [registered()]}, fold, now=NOW)
+        assert ledger.row("HF-A") is None
+        assert ledger.head()[0] == 1
+
+        def spoilt(events: Sequence[Event]) -> Row:
+            if events[0].request == "HF-C":
+                raise RuntimeError("the fold fails at the last one")
+            return fold(events)
+
+        with pytest.raises(RuntimeError):
+            ledger.register_all({"HF-A": [registered()], "HF-C": [registered()]}, spoilt, now=NOW)
+        assert (ledger.row("HF-A"), ledger.row("HF-C"), ledger.head()[0]) == (None, None, 1)
+        first, second = ledger.register_all({"HF-A": [registered()], "HF-C": [registered()]}, fold, now=NOW)
+        assert [event.seq for event in (*first, *second)] == [2, 3]
 
     def test_a_request_that_is_not_there_has_no_history_and_takes_no_event(self, ledger: Ledger) -> None:
         assert ledger.events("HF-A") == ()

@@ -415,6 +415,7 @@ UNREADABLE: dict[str, tuple[Any, str]] = {
     "no offset": ({**HELD, "until": "2027-02-18T00:00:00"}, "an end of the hold that is neither"),
     "a number": ({**HELD, "until": 1802908800}, "an end of the hold that is neither"),
     "a year beyond": ({**HELD, "until": "9999-12-31"}, "an end of the hold in a year that cannot be"),
+    "a stand-in for never": ({**HELD, "until": "2099-12-31"}, "an end of the hold that lies too far ahead"),
     "a year before": ({**HELD, "received": "0001-01-01T00:00:00Z"}, "the day of receipt in a year that cannot be"),
     "no receipt": ({**HELD, "received": "today"}, "the day of receipt that is neither"),
     "no beginning": ({**HELD, "since": []}, "the first day of the hold that is neither"),

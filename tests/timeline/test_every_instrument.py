@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
+from itertools import pairwise
 
 import pytest
 from timeline_world import PERSON, POLICY, UNODC, Story, provider
@@ -87,7 +88,7 @@ def test_dates_keep_their_order_from_every_start_day(law: Instrument, year: int)
             assert link.strict_on <= link.legal_base_on <= link.legal_on, f"{law.id} from {day}"
             rolled = (link.legal_on - link.legal_base_on).days
             assert rolled == 0 or (law.counting is Counting.REG_1182_71 and rolled <= 6), f"{law.id} from {day}"
-        for before, after in zip(links, links[1:], strict=False):
+        for before, after in pairwise(links):
             assert before.strict_on < after.strict_on, f"{law.id} from {day}"
             assert before.legal_base_on < after.legal_base_on, f"{law.id} from {day}"
         if law.cap is not None:
@@ -147,7 +148,7 @@ def test_only_what_the_requester_decides_is_relied_upon(law: Instrument) -> None
 
 
 def test_150_days_are_bridged_by_some_and_not_by_others() -> None:
-    """legal.md §0.4: EU (90), JP (60), CA demand (21/90) cannot bridge 150 days; US (180), FR and UK (a year) can."""
+    """EU (90), JP (60), CA demand (21/90) cannot bridge 150 days; US (180), FR and UK (a year) can."""
     reach = {
         law.id: (chain_from(terms_of(law), date(2027, 3, 1))[-1].strict_on - date(2027, 3, 1)).days + 1
         for law in with_period()

@@ -50,7 +50,7 @@ def found(story: Story) -> dict[str, Clock]:
 
 @pytest.mark.parametrize(("p90_days", "gap"), [(150, 0), (179, 0), (180, 1), (300, 121)])
 def test_90_and_90_days_cover_150_and_not_300(p90_days: int, gap: int) -> None:
-    """providers.md §13.10: covered with about 30 days to spare, or an uncovered gap on day 0."""
+    """A median MLA answer is covered with about 30 days to spare, or an uncovered gap on day 0."""
     law = replace(terms(US), profile=replace(UNODC, p50_days=100, p90_days=p90_days))
     story = Story(law, mla={"sent_on": "2026-11-21"})
     assert seen(story).gap_days_p90 == gap
@@ -58,7 +58,7 @@ def test_90_and_90_days_cover_150_and_not_300(p90_days: int, gap: int) -> None:
 
 
 def test_the_gap_runs_from_the_last_strict_day_to_the_answer() -> None:
-    """Design: from the chain's last strict day to the day the answer is expected (sent day + the profile's days)."""
+    """The answer is expected on the day the request is sent plus the profile's days."""
     story = Story(mla={"send_on": "2026-12-01"})
     result = seen(story)
     assert (result.mla_sent_on, result.strict_on) == (date(2026, 12, 1), date(2027, 5, 19))
@@ -166,7 +166,7 @@ def test_a_petition_has_a_last_safe_day() -> None:
 
 
 def test_what_is_lost_is_what_the_provider_no_longer_keeps() -> None:
-    """providers.md §8: what a late request loses; asked for 1 September to 20 November, logs kept 30 days."""
+    """What a late request loses: asked for 1 September to 20 November, logs kept 30 days."""
     hold = Story(terms(US, retention=(LOGS,))).hold
     (gone,) = lost(hold, MORNING)
     assert (gone.start, gone.end) == (utc("2026-09-01 00:00"), MORNING - timedelta(days=30))
@@ -226,7 +226,8 @@ def test_a_plan_lists_every_clock_with_its_derivation() -> None:
         "planned 1 Dec 2026 + 324 days: nine in ten by Thu 21 Oct 2027",
     )
     assert listed["natural-loss"].derivation == (
-        "traffic (logs) is kept 30 days; the oldest still there is lost from 21 Nov 2026, all asked for by 20 Dec 2026",
+        "traffic (logs) is kept 30 days; the oldest still there is lost from 21 Nov 2026,"
+        " all asked for by 20 Dec 2026",
     )
 
 

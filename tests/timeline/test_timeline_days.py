@@ -55,7 +55,7 @@ def test_ninety_days_sent_on_21_november_end_strictly_on_18_february() -> None:
 
 
 def test_sixty_days_received_on_1_september_roll_over_a_weekend_and_a_holiday() -> None:
-    """Reg. 2023/1543 art. 11(1): 60 days. Reg. 1182/71 art. 3(1), 3(4): day of receipt not counted, last day rolls."""
+    """Reg. 2023/1543 art. 11(1): 60 days; Reg. 1182/71 art. 3(1), 3(4): from the day after receipt, and it rolls."""
     ends = received(date(2026, 9, 1), days(60), Counting.REG_1182_71, ALL_SAINTS)
     assert (ends.strict_on, ends.legal_base_on, ends.legal_on) == (
         date(2026, 10, 30),
@@ -288,19 +288,19 @@ HOLIDAYS = st.dictionaries(DATES, st.just("Holiday"), max_size=5)
 
 
 @STEADY
-@given(start=DATES, earlier=st.integers(0, 10), period=PERIODS, more=PERIODS, counting=COUNTINGS, holidays=HOLIDAYS)
+@given(start=DATES, earlier=st.integers(0, 10), periods=st.tuples(PERIODS, PERIODS), counting=COUNTINGS, off=HOLIDAYS)
 def test_strict_is_never_later_than_legal_and_an_extension_never_shortens(
-    start: date, earlier: int, period: Period, more: Period, counting: Counting, holidays: dict[date, str]
+    start: date, earlier: int, periods: tuple[Period, Period], counting: Counting, off: dict[date, str]
 ) -> None:
     ends = first_expiry(
-        period,
+        periods[0],
         counting,
         strict_start=start - timedelta(days=earlier),
         legal_start=start,
         started="received",
-        holidays=holidays,
+        holidays=off,
     )
-    longer = extended(ends, more, counting, holidays)
+    longer = extended(ends, periods[1], counting, off)
     for each in (ends, longer):
         assert each.strict_on <= each.legal_base_on <= each.legal_on
     assert longer.strict_on > ends.strict_on

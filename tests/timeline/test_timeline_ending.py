@@ -57,7 +57,7 @@ def test_an_extension_is_planned_at_two_thirds_of_the_hold() -> None:
 
 
 def test_or_the_providers_lead_and_the_units_margin_before_the_end_if_that_is_earlier() -> None:
-    """X wants an extension 7 days before the hold ends (providers.md §1.4); the unit adds 5 of its own."""
+    """X wants an extension 7 days before the hold ends; the unit adds 5 of its own."""
     late = unit_policy(extend_fraction=Fraction(99, 100))
     story = Story(terms(US, **LEAD_7)).held()
     found = extension_window(story.hold, late)
@@ -89,7 +89,7 @@ def test_where_the_law_sets_no_time_a_late_extension_is_always_worth_sending() -
 
 
 def test_an_extension_inside_the_providers_lead_is_late_and_sent() -> None:
-    """providers.md §13.2: X, drafted on day 84: inside the seven days; late, send anyway."""
+    """X, drafted on day 84: inside the seven days; late, send anyway."""
     story = Story(terms(US, **LEAD_7)).held().on("2027-02-12", 9)
     assert (story.now.date() - date(2026, 11, 21)).days + 1 == 84
     assert window(story).standing(story.now) == "late but send"
@@ -100,7 +100,7 @@ def test_an_extension_inside_the_providers_lead_is_late_and_sent() -> None:
 
 @pytest.mark.parametrize(("day", "decided"), [("2027-01-19", Do.EXTEND), ("2027-01-21", Do.LAPSE)])
 def test_an_eu_extension_is_sent_on_day_60_and_not_after_the_legal_day(day: str, decided: Do) -> None:
-    """providers.md §13.6: on day 59 or 60 it extends; on day 61 it is invalid."""
+    """Reg. 2023/1543 art. 11(1): on day 59 or 60 it extends; on day 61 it is invalid."""
     story = Story(EU).held().on(day, 0)
     assert story.decide().action is decided
     story.add("lapsed", strict_on="2027-01-19") if decided is Do.LAPSE else None
@@ -137,7 +137,7 @@ def test_an_end_nearer_than_the_lead_makes_the_extension_due_at_once() -> None:
 
 
 def test_the_last_extension_is_followed_by_a_person_and_not_by_another() -> None:
-    """providers.md §13.1: Snap, US requester: a second extension is refused; do not send it, escalate."""
+    """Snap, US requester: a second extension is refused; do not send it, escalate."""
     snap = practice(requester="US", days=90, extension_count=1, extension_days=90)
     story = Story(terms(US, holds=(snap,))).held().extended(1)
     assert extension_window(story.hold, UNIT) is None
@@ -150,7 +150,7 @@ def test_the_last_extension_is_followed_by_a_person_and_not_by_another() -> None
 
 
 def test_a_courtesy_is_asked_for_and_not_relied_upon() -> None:
-    """providers.md §13.1, 13.2: Snap abroad and X "may honour": ask in time, and tell a person all the same."""
+    """Snap abroad and X "may honour": ask in time, and tell a person all the same."""
     x = terms(US, holds=(practice(days=90, extension_discretionary=True),), **LEAD_7)
     story = Story(x).held()
     assert story.hold.chain[-1].strict_on == date(2027, 2, 18), "the plan has no extension"
@@ -199,7 +199,7 @@ def test_what_a_court_must_permit_is_named_to_the_person() -> None:
 
 
 def test_a_step_to_a_stop_event_is_told_before_its_last_safe_day() -> None:
-    """Lei 12.965/2014 art. 13 § 3: sixty days to ask a court; the unit wants five days of lead, and five of margin."""
+    """Lei 12.965/2014 art. 13 § 3: sixty days to ask a court; the unit wants five of lead, and five of margin."""
     story = Story(BR, at=MORNING).held()
     duty = story.duty(Do.ESCALATE, "ending:2027-01-19")
     assert falls_due(duty, utc("2026-12-31 00:00")), "two thirds of 60 days come before the step's own reminder"
@@ -274,14 +274,14 @@ def test_an_extension_that_no_machine_can_send_is_told_when_it_is_planned(refuse
 
 
 def test_two_holds_of_one_account_have_two_clocks() -> None:
-    """providers.md §13.12: a freeze lapses at 30 days and the preservation at 90: each has its own."""
+    """An exchange: a freeze lapses at 30 days and the preservation at 90: each has its own."""
     freeze, hold = Story(instrument("freeze", first=Period(count=30))).held(), Story().held()
     assert falls_due(freeze.duty(Do.LAPSE), utc("2026-12-21 00:00"))
     assert falls_due(hold.duty(Do.LAPSE), utc("2027-02-19 00:00"))
 
 
 def test_the_providers_zone_decides_the_last_second() -> None:
-    """providers.md §13.11: provider dates are calendar days, counted in its zone, over changes of the clocks."""
+    """Provider dates are calendar days, counted in its zone, over changes of the clocks."""
     los_angeles = Story(terms(US, zone="America/Los_Angeles"), at=utc("2026-11-21 07:59")).held()
     assert los_angeles.hold.strict_start == date(2026, 11, 20)
     assert falls_due(los_angeles.duty(Do.LAPSE), utc("2027-02-18 08:00"))
@@ -291,7 +291,6 @@ def test_the_providers_zone_decides_the_last_second() -> None:
 
 
 def test_a_leap_day_is_a_day() -> None:
-    """providers.md §13.11."""
     assert Story(at=utc("2027-12-01 09:00")).held().hold.chain[0].strict_on == date(2028, 2, 28)
     assert Story(at=utc("2027-12-02 09:00")).held().hold.chain[0].strict_on == date(2028, 2, 29)
 

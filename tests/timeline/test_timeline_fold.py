@@ -65,7 +65,7 @@ def test_every_fact_of_a_hold_is_folded() -> None:
 
 
 def test_a_late_receipt_with_an_earlier_day_moves_every_clock() -> None:
-    """providers.md §13.7: an acknowledgement with an earlier start: expiry recomputed, reminders moved."""
+    """An acknowledgement with an earlier start: expiry recomputed, reminders moved."""
     story = Story().sent()
     assert (strict(story), legal(story)) == ("2027-02-18", "2027-02-19")
     before = {each.about: each.due_at for each in story.duties(Do.ESCALATE)}
@@ -99,7 +99,7 @@ def test_a_receipt_can_be_corrected() -> None:
 
 
 def test_a_request_split_into_several_references_keeps_them_all_and_its_first_receipt() -> None:
-    """providers.md §13.8: one letter becomes several reference numbers."""
+    """One letter becomes several reference numbers."""
     story = Story(items=3).sent().add("acknowledged", references=["R-1"], received_on="2026-11-20")
     story.later(days=2).add("acknowledged", references=["R-2", "R-3"], received_on="2026-11-23")
     assert story.hold.references == ("R-1", "R-2", "R-3")
@@ -167,7 +167,7 @@ def test_a_hold_that_a_person_obtained_counts_from_its_receipt() -> None:
 
 
 def test_a_demand_counts_strictly_from_the_day_it_was_made() -> None:
-    """Lei 12.965/2014 art. 13 § 3: 60 days from the request; Criminal Code (CA) 487.012(4): after the day it is made."""
+    """Lei 12.965/2014 art. 13 § 3: from the request; Criminal Code (CA) 487.012(4): after the day it is made."""
     story = Story(BR).later(days=3).sent()
     assert strict(story) == "2027-01-19", "from the registration, as day 1"
     assert legal(story) == "2027-01-23", "from the sending, not counted"
@@ -213,7 +213,7 @@ def test_an_instrument_without_a_period_has_no_end_and_a_next_step_all_the_same(
 
 
 def test_items_have_their_own_outcomes() -> None:
-    """providers.md §13.8: some come back "no such account"; the others are held."""
+    """Some come back "no such account"; the others are held."""
     story = Story(items=3).sent()
     story.add("acknowledged", references=["R-1"], items=[{"item": "i2", "outcome": "not-found"}])
     story.add("preserved")
@@ -291,7 +291,7 @@ def test_a_provider_can_correct_the_end_it_named() -> None:
 
 
 def test_an_extension_is_added_to_the_former_end_and_never_to_now() -> None:
-    """providers.md §13.6: extension on day 59: day 90 from the start, not day 59 and 30, nor and 60."""
+    """Reg. 2023/1543 art. 11(1): extended on day 59, it ends with day 90, not with day 59 and 30, nor and 60."""
     story = Story(EU, at=utc("2026-09-01 09:00")).held().on("2026-10-29").extended(1)
     assert (strict(story), legal(story)) == ("2026-11-29", "2026-11-30")
 

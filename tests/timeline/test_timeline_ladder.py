@@ -519,7 +519,7 @@ def test_a_request_to_a_state_can_be_followed_like_any_other() -> None:
 
 
 def test_a_condition_of_the_provider_is_told_three_weeks_ahead() -> None:
-    """providers.md §13.3: day-45 confidentiality (US requester), day-90 proof of the MLA request (non-US)."""
+    """Day-45 confidentiality (US requester), day-90 proof of the MLA request (non-US)."""
     home = Story(terms(US, holds=(practice(days=90, confidential_days=45),))).held()
     duty = home.duty(Do.ESCALATE, "confidentiality-end")
     assert falls_due(duty, utc("2027-01-05 00:00") - timedelta(days=21)), "day 45 is 4 January"

@@ -15,7 +15,7 @@ MODULES = {
     *("__future__", "calendar", "collections", "dataclasses", "datetime", "enum", "fractions", "functools"),
     *("itertools", "timeline", "typing", "zoneinfo"),
 }
-"""All that it needs of the standard library: nothing there reads a clock by itself, but for what is forbidden below."""
+"""All that it needs of the standard library: nothing there reads a clock but what is forbidden below."""
 CALLS = {
     *("now", "today", "utcnow", "fromtimestamp", "utcfromtimestamp", "localtime", "gmtime", "monotonic"),
     *("open", "input", "print", "exec", "eval", "__import__", "import_module", "getenv"),

@@ -159,20 +159,20 @@ def test_news_after_an_acknowledgement_is_a_new_matter() -> None:
 
 
 def test_a_chain_that_does_not_reach_the_answer_is_told_on_day_0() -> None:
-    """Design, step 2: a request that no chain of holds can carry to the MLA answer is escalated on day 0."""
+    """A request that no chain of holds can carry to the MLA answer is escalated on day 0."""
     story = Story(EU, mla={"send_on": "2026-12-01"}).sent()
     duty = story.duty(Do.ESCALATE, "coverage")
     assert falls_due(duty, MORNING)
     assert duty.because == (
-        "no chain of holds reaches the MLA answer: it ends 18 Feb 2027, the answer is expected by 21 Oct 2027 (p90, 245"
-        " days later); last safe days: extend by 19 Jan 2027, announce-production by 13 Feb 2027; too late to be"
-        " safe: file-mla by 31 Mar 2026; when it ends: send a new request, though the law does not say whether it"
-        " allows one"
+        "no chain of holds reaches the MLA answer: it ends 18 Feb 2027, the answer is expected by 21 Oct 2027"
+        " (p90, 245 days later); last safe days: extend by 19 Jan 2027, announce-production by 13 Feb 2027; too late"
+        " to be safe: file-mla by 31 Mar 2026; when it ends: send a new request, though the law does not say whether"
+        " it allows one"
     )
 
 
 def test_an_mla_request_planned_in_time_is_not_escalated_on_day_0() -> None:
-    """Budapest Convention art. 29(7): received in time it keeps the data; filing is planned with its lead of 21 days."""
+    """Budapest Convention art. 29(7): received in time it keeps the data; filing has a lead of 21 days."""
     planned = Story(BUDAPEST, mla={"send_on": "2026-12-29"}).held()  # the hold ends strictly on 19 January
     assert planned.abouts() == []
     late = Story(BUDAPEST, mla={"send_on": "2026-12-30"}).held()

@@ -20,7 +20,7 @@ def test_the_law_alone_gives_its_own_period_and_extensions() -> None:
 
 @pytest.mark.parametrize(("promised", "relied"), [(60, 60), (90, 90), (365, 90), (None, 90)])
 def test_a_provider_only_ever_shortens_the_first_period(promised: int | None, relied: int) -> None:
-    """What a provider promises beyond the law is a courtesy (providers.md §11: overriding only downwards)."""
+    """What a provider promises beyond the law is a courtesy: practice overrides downwards only."""
     assert terms(US, holds=(practice(days=promised),)).first == Period(count=relied)
 
 
@@ -45,7 +45,7 @@ def test_extensions_stop_where_the_cap_is_reached() -> None:
 
 
 def test_a_discretionary_extension_is_asked_for_and_not_relied_upon() -> None:
-    """providers.md §13.1: Snap, non-US requester: 365 and 180 days at its discretion; the plan must not rely on it."""
+    """Snap, non-US requester: 365 and 180 days at its discretion; the plan must not rely on it."""
     snap = (
         practice(requester="US", days=90, extension_count=1, extension_days=90),
         practice(

@@ -72,6 +72,7 @@ class World:
     tape: Sequence[int]
     late: bool = False  # whether a sweep may come late
     news: bool = True  # whether anything happens that was not asked for
+    calm: int = 0  # steps in which everybody behaves before the tape begins
     position: int = 0
     done: list[Step] = field(default_factory=list)
 
@@ -82,16 +83,11 @@ class World:
         self.story = Story(chosen, at=MORNING + HOUR * self.pick(24), items=items, urgency=urgency, mla=mla)
 
     def pick(self, count: int) -> int:
-        """The next number of the tape below `count`; 0, which is good behaviour, when the tape is over."""
-        if self.position >= len(self.tape):
+        """The next number of the tape below `count`; 0, good behaviour, before it begins and when it is over."""
+        if self.position >= len(self.tape) or 0 < len(self.done) < self.calm:
             return 0
         self.position += 1
         return self.tape[self.position - 1] % count
-
-    @property
-    def over(self) -> bool:
-        """Whether everybody behaves from now on."""
-        return self.position >= len(self.tape)
 
     def step(self) -> Decision:
         """Something may happen; then what is due is done, or time goes on to what falls due next."""
@@ -261,7 +257,7 @@ class World:
             lambda: story.add("produced"),
             lambda: story.add("release-asked"),
             lambda: story.add("released"),
-            lambda: story.taken_up(),
+            story.taken_up,
             lambda: story.later(hours=self.pick(48)),
         )
         happenings[self.pick(len(happenings))]()
