@@ -18,6 +18,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from flows.settings import VARIABLES
+
 POLICY = """
 # For the demonstration: holds are asked about every three weeks, so that 200 days pass quickly.
 [poll]
@@ -66,14 +68,13 @@ class Stage:
         overlay.mkdir()
         (overlay / "policy.toml").write_text(POLICY)
         self.sandbox = self._start_sandbox()
+        for name in VARIABLES:  # nothing of the unit's own
+            os.environ.pop(name, None)
         os.environ |= {
             "HOLDFAST_HOME": str(folder / "home"),
             "HOLDFAST_CONFIG": str(overlay),
             "HOLDFAST_SANDBOX_URL": self.sandbox,
-            "HOLDFAST_LEDGER": "",
         }
-        for name in ("HOLDFAST_MASTER_KEY", "HOLDFAST_ACTOR", "HOLDFAST_SMTP"):  # nothing of the unit's own
-            os.environ.pop(name, None)
         if not prefect_api:
             self._start_prefect()
 

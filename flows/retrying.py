@@ -15,7 +15,7 @@ from providers.errors import Unavailable
 T = TypeVar("T")
 
 LONGEST_WAIT = 10.0
-"""Seconds; a provider that asks for more is tried again by a later sweep."""
+"""Seconds between two tries where the provider asks for no wait of its own."""
 
 
 class _AsAsked(wait_base):

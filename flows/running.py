@@ -10,10 +10,10 @@ import threading
 from collections.abc import Awaitable, Sequence
 from typing import Any
 
-from flows.office import Office, office
+from flows.office import office
 from flows.prefect_api import Errand, How, through_prefect, why_not
 from flows.settings import Settings
-from flows.sweeping import Progress, Report, sweep, work_on
+from flows.sweeping import Progress, Report, sweep
 from ledger.ids import read_request_id
 
 BOOK_WITHIN = 15.0
@@ -60,21 +60,6 @@ def run_sweep(
         earlier.add(report)
         report = earlier
     return report, How(by=by, because=why)
-
-
-def run_issue(
-    settings: Settings, opened: Office, requests: Sequence[str], *, progress: Progress | None = None
-) -> tuple[Report, How]:
-    """Send new requests now, directly, for evidence comes first; afterwards the run is booked in Prefect.
-
-    Returns:
-        What was done, and whether the contact team finds it in Prefect.
-
-    Raises:
-        LedgerError: the ledger cannot be used.
-    """
-    report = work_on(opened, requests, progress=progress)
-    return report, book_issue(settings, requests)
 
 
 def book_issue(settings: Settings, requests: Sequence[str]) -> How:

@@ -100,14 +100,17 @@ def test_readme_counts_the_instruments_and_providers_that_are_there() -> None:
     assert (int(said[1]), int(said[2])) == (len(catalogue.instruments), len(catalogue.providers))
 
 
-def test_readme_names_the_real_providers() -> None:
-    catalogue = load(None)
-    real = {name for name in catalogue.providers if not name.startswith("sandbox")}
-    said = re.search(r"(\w+) of the shipped providers are real \(([^)]+)\)", README)
+def test_readme_counts_the_real_providers_and_the_played_ones() -> None:
+    providers = load(None).providers
+    played = sum(name.startswith("sandbox") for name in providers)
+    said = re.search(r"all (\d+) real\s+providers, while (\d+) are played", README)
     assert said is not None
-    names = {name.strip().lower().removesuffix(" inc.") for name in said[2].split(",")}
-    assert names == real
-    assert said[1] == {3: "Three"}.get(len(real), str(len(real)))
+    assert (int(said[1]), int(said[2])) == (len(providers) - played, played)
+
+
+def test_every_real_provider_is_reached_by_a_person_as_readme_says() -> None:
+    providers = load(None).providers
+    assert {entry.adapter["kind"] for name, entry in providers.items() if not name.startswith("sandbox")} == {"manual"}
 
 
 def test_the_changelog_counts_the_instruments_too() -> None:
