@@ -110,7 +110,9 @@ def test_readme_counts_the_real_providers_and_the_played_ones() -> None:
 
 def test_every_real_provider_is_reached_by_a_person_as_readme_says() -> None:
     providers = load(None).providers
-    assert {entry.adapter["kind"] for name, entry in providers.items() if not name.startswith("sandbox")} == {"manual"}
+    assert {entry.adapter["kind"] for name, entry in providers.items() if not name.startswith("sandbox")} == {
+        "manual"
+    }
 
 
 def test_the_changelog_counts_the_instruments_too() -> None:

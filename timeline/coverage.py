@@ -118,13 +118,13 @@ def last_safe(hold: Hold, policy: Policy, at: datetime) -> tuple[LastSafe, ...]:
 
 
 def steps_said(hold: Hold, policy: Policy, at: datetime) -> str:
-    """The last safe days in words, to be added to a reason; "" where there is no step."""
-    steps, today = last_safe(hold, policy, at), day_in(at, hold.terms.provider.zone)
-    open_, gone = (
-        ", ".join(f"{step.step} by {said(step.on)}" for step in steps if (step.on < today) is past)
-        for past in (False, True)
-    )
-    return (f"; last safe days: {open_}" if open_ else "") + (f"; too late to be safe: {gone}" if gone else "")
+    """The last safe days in words, to be added to a reason; "" where there is no step that was ever possible."""
+    today = day_in(at, hold.terms.provider.zone)
+    since = min(today, hold.strict_start or today)
+    steps = [step for step in last_safe(hold, policy, at) if step.on >= since]
+    coming = ", ".join(f"{step.step} by {said(step.on)}" for step in steps if step.on >= today)
+    gone = ", ".join(f"{step.step} by {said(step.on)}" for step in steps if step.on < today)
+    return (f"; last safe days: {coming}" if coming else "") + (f"; too late to be safe: {gone}" if gone else "")
 
 
 def _send_step(hold: Hold, policy: Policy, at: datetime) -> Iterator[LastSafe]:

@@ -39,7 +39,8 @@ class Decision(NamedTuple):
     """What to do, when it falls due, and why. `due_at` is None only for a final state.
 
     `about` and `level` belong to an escalation, `sequence` to an act at the provider. A duty whose
-    `until` has passed can no longer be met. The reason is put into words only when it is read.
+    `until` has passed can no longer be met. The reason is put into words only when it is read; a tuple and no
+    dataclass, because a sweep over half a million holds makes several millions of them.
     """
 
     action: Do

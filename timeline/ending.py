@@ -257,7 +257,14 @@ def _unplanned(seen: Sight, end: date) -> Iterator[date]:
 
 
 def _hope(seen: Sight) -> str:
-    """What may still be asked for, though nothing may rely on it."""
+    """What may still come: an MLA request on its way, and what may be asked for though nothing may rely on it."""
+    sent_on = seen.hold.mla.sent_on
+    knows = any(stop.step == "file-mla" for stop in seen.hold.terms.instrument.stop_events)
+    on_its_way = f"; the MLA request left on {said(sent_on)}: record its receipt" if sent_on and knows else ""
+    return _courtesy(seen) + on_its_way
+
+
+def _courtesy(seen: Sight) -> str:
     window, hold = seen.window, seen.hold
     if window is None:
         possible = hold.granted < len(hold.terms.given) and not hold.extension_refused and hold.terms.set_aside

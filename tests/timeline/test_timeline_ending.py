@@ -144,8 +144,8 @@ def test_the_last_extension_is_followed_by_a_person_and_not_by_another() -> None
     assert not story.duties(Do.EXTEND)
     duty = story.duty(Do.ESCALATE, "ending:2027-05-19")
     assert falls_due(duty, utc("2027-04-20 00:00")), "two thirds of the second 90 days"
-    assert duty.because.startswith(
-        "the hold ends Wed 19 May 2027 (strict) and no extension may be relied upon; too late to be safe: file-mla"
+    assert duty.because == (
+        "the hold ends Wed 19 May 2027 (strict) and no extension may be relied upon; else send a new request"
     )
 
 
@@ -189,6 +189,12 @@ def test_a_planned_mla_request_moves_no_warning_forward() -> None:
     assert falls_due(planned.duty(Do.ESCALATE, "ending:2027-01-19"), utc("2026-12-31 00:00"))
     too_late = Story(terms(BUDAPEST, abilities=PERSON), mla={"send_on": "2026-12-30"}).held()
     assert falls_due(too_late.duty(Do.ESCALATE, "ending:2027-01-19"), utc("2026-12-24 00:00"))
+
+
+def test_a_step_that_was_missed_is_said_to_be_too_late() -> None:
+    story = Story(BUDAPEST).held().on("2027-01-05").tried("refused", "extend")
+    because = story.duty(Do.ESCALATE, "ending:2027-01-19").because
+    assert "and extension 1 was refused; too late to be safe: file-mla by 29 Dec 2026" in because
 
 
 def test_what_a_court_must_permit_is_named_to_the_person() -> None:

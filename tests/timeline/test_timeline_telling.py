@@ -165,9 +165,8 @@ def test_a_chain_that_does_not_reach_the_answer_is_told_on_day_0() -> None:
     assert falls_due(duty, MORNING)
     assert duty.because == (
         "no chain of holds reaches the MLA answer: it ends 18 Feb 2027, the answer is expected by 21 Oct 2027"
-        " (p90, 245 days later); last safe days: extend by 19 Jan 2027, announce-production by 13 Feb 2027; too late"
-        " to be safe: file-mla by 31 Mar 2026; when it ends: send a new request, though the law does not say whether"
-        " it allows one"
+        " (p90, 245 days later); last safe days: extend by 19 Jan 2027, announce-production by 13 Feb 2027;"
+        " when it ends: send a new request, though the law does not say whether it allows one"
     )
 
 
@@ -197,6 +196,8 @@ def test_an_mla_request_on_its_way_is_asked_after() -> None:
     assert falls_due(story.duty(Do.ESCALATE, "mla-receipt"), utc("2026-12-22 00:00"))
     assert not story.add("mla-received", on="2026-12-20").duties(Do.ESCALATE, "mla-receipt")
     assert not Story(US, mla={"sent_on": "2026-12-01"}).held().duties(Do.ESCALATE, "mla-receipt")
+    on_its_way = Story(BUDAPEST, mla={"sent_on": "2026-12-20"}).held().duty(Do.ESCALATE, "ending:2027-01-19")
+    assert "the MLA request left on 20 Dec 2026: record its receipt" in on_its_way.because
 
 
 def test_where_the_law_gives_no_period_the_gap_begins_at_once() -> None:
