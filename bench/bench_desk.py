@@ -146,7 +146,7 @@ def _first_bytes() -> dict[str, Any]:
         case = folder / "case.toml"
         case.write_text(CASE + REQUEST.format(number=1))
         alone = _first_byte(gate, (sys.executable, "-c", f"import requests; requests.post({gate.url!r})"), {})
-        command = (*HOLDFAST, "preserve", "--sandbox", "--yes", str(case))
+        command = (*HOLDFAST, "preserve", "--sandbox", "--yes", "--again", str(case))
         without = _first_byte(gate, command, {"HOLDFAST_HOME": str(folder / "one")})
         with _prefect(folder) as api:
             environ = {"HOLDFAST_HOME": str(folder / "two"), "PREFECT_API_URL": api}

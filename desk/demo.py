@@ -23,7 +23,7 @@ from desk.history import told
 from desk.plan_page import plan_page
 from desk.stage import Stage
 from desk.story import BEGINS, SOCIAL, Story
-from flows import intake, planning, settings
+from flows import intake, planning, settings, sweeping
 from flows.office import Office, office
 
 DAYS = 200
@@ -92,7 +92,7 @@ def _end(story: Story, began: float) -> int:
         for event in planning.show(unit, request, at=story.now)["events"]:
             console.print(Text(f"{event['at'][:16].replace('T', ' ')}  ", style="dim") + Text(told(event)))
         _title(console, "5. Does the record hold?", "holdfast verify")
-        findings = unit.ledger.verify(unit.histories.project)
+        findings = unit.ledger.verify(sweeping.provable(unit))
         fits = f"All {story.seen} events fit, and every state follows from them."
         console.print(fits if not findings else Text(findings[0].what, style="bold red"))
         _title(console, "6. The sandbox's own account, compared with the ledger's")

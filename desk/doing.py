@@ -15,9 +15,10 @@ from desk.typed import DAY, INSTANT, REQUEST, as_json
 @click.command()
 @click.argument("case", type=click.Path(path_type=Path))
 @click.option("--yes", is_flag=True, help="Ask nothing: accept warnings (never a provider that tells its user).")
+@click.option("--again", is_flag=True, help="Send although the same case is registered already: a new snapshot.")
 @click.option("--sandbox", is_flag=True, help="Make the ledger a sandbox: loopback providers, simulated clock.")
 @as_json
-def preserve(case: Path, yes: bool, sandbox: bool, as_json: bool) -> None:
+def preserve(case: Path, yes: bool, again: bool, sandbox: bool, as_json: bool) -> None:
     """Register a case's requests and send them.
 
     Everything is checked before anything leaves. Where a provider tells or may tell its user, the name of the officer
@@ -34,7 +35,7 @@ def preserve(case: Path, yes: bool, sandbox: bool, as_json: bool) -> None:
     """
     from desk import preserving
 
-    preserving.preserve(case, yes=yes, sandbox=sandbox, as_json=as_json)
+    preserving.preserve(case, yes=yes, again=again, sandbox=sandbox, as_json=as_json)
 
 
 @click.command()

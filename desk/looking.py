@@ -124,9 +124,10 @@ def verify(as_json: bool) -> None:
                   3 there is no ledger, or it cannot be read now
     """
     from desk.words import number
+    from flows.sweeping import provable
 
     with opened() as office:
-        findings = office.ledger.verify(office.histories.project)
+        findings = office.ledger.verify(provable(office))
         events, link = office.ledger.head()
         requests = sum(1 for _ in office.ledger.rows(open_only=False))
     if as_json:

@@ -36,7 +36,7 @@ NOTHING = "nothing was registered and nothing was sent"
 NOT_AGAIN = "  it is registered: do not run `preserve` again; the next `holdfast sweep` or `watch` goes on with it"
 
 
-def preserve(path: Path, *, yes: bool, sandbox: bool, as_json: bool) -> None:
+def preserve(path: Path, *, yes: bool, again: bool, sandbox: bool, as_json: bool) -> None:
     """The whole of it.
 
     Raises:
@@ -61,7 +61,10 @@ def preserve(path: Path, *, yes: bool, sandbox: bool, as_json: bool) -> None:
                 "  set HOLDFAST_HOME to another folder, such as HOLDFAST_HOME=~/holdfast-sandbox",
             )
         _can_speak(settings, catalogue, drafts, sandbox=opened.ledger.sandbox)
-        notes += tuple(note for each in drafts for note in intake.live_duplicates(opened, each))
+        doubles = tuple(note for each in drafts for note in intake.live_duplicates(opened, case, each))
+        if not again:
+            _refuse_doubles(doubles)
+        notes += doubles
         _show(case, drafts, notes, opened, out)
         try:
             accepted = [_accepted(each, catalogue, actor=opened.settings.actor, yes=yes) for each in drafts]
@@ -119,6 +122,17 @@ def _show(case: Case, drafts: Drafts, notes: Sequence[Problem], office: Office, 
         out(f"  {each['provider']} · {each['instrument']} · {accounts}\n    {reach}")
         for problem in grouped(each["problems"]):
             out(f"    ! {plainly(problem.problem)}\n      → {plainly(problem.fix)}")
+
+
+def _refuse_doubles(doubles: Sequence[Problem]) -> None:
+    """A case that was registered before is not sent a second time by mistake."""
+    if same := [each for each in doubles if each.severity == "error"]:
+        raise wrong(
+            f"this case is registered already: {NOTHING}",
+            *case_lines(tuple(same)),
+            "  `holdfast board` shows how it stands, and `holdfast sweep` goes on with it;",
+            "  --again asks the providers anew, for a new snapshot",
+        )
 
 
 def _accepted(draft: Draft, catalogue: Catalogue, *, actor: str, yes: bool) -> Mapping[str, str]:

@@ -94,7 +94,17 @@ class Stage:
                 process.wait()
 
     def _start_sandbox(self) -> str:
-        command = [sys.executable, "-m", "providers.sandbox", "--seed", "7", "--retry-after", "600"]
+        command = [
+            sys.executable,
+            "-m",
+            "providers.sandbox",
+            "--seed",
+            "7",
+            "--hostility",
+            "0",
+            "--retry-after",
+            "600",
+        ]
         process = subprocess.Popen(  # noqa: S603 - our own interpreter
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )

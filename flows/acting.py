@@ -188,7 +188,8 @@ def read(hold: Hold, action: Action, sequence: int, answer: Answer) -> News:
         elif answer.state is State.NOT_HELD and hold.in_force_at is None:
             missing: list[Json] = [{"item": each.id, "outcome": "not-found"} for each in hold.items]
             news.append(("items", {"items": missing}))
-        if hold.in_force_at is not None and hold.expired_at is None:
+        known = hold.in_force_at is not None or answer.state is not State.NOT_HELD
+        if known and hold.expired_at is None:
             news.append(("expired", {"state": str(answer.state)}))
         return news
     moved = answer.held_until is not None and hold.shows_extension(answer.held_until)

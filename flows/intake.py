@@ -15,7 +15,7 @@ from flows.history import freeze_terms, read_terms
 from flows.identifiers import normalise
 from flows.office import Office
 from flows.preflight import Finding, known, preflight
-from flows.problems import Problem
+from flows.problems import Problem, Severity
 from ledger.ids import new_request_id
 from ledger.interface import Duplicate, NewEvent
 from providers.registry import capabilities_of
@@ -183,8 +183,12 @@ def _facts(case: Case, request: RequestDraft) -> Mapping[str, Any]:
     }
 
 
-def live_duplicates(office: Office, draft: Draft) -> tuple[Problem, ...]:
-    """Warnings for accounts that a live request to the same provider already names."""
+def live_duplicates(office: Office, case: Case, draft: Draft) -> tuple[Problem, ...]:
+    """Accounts that a live request to the same provider names already.
+
+    A warning, or an error where that request is of the same case under the same instrument: then the case was
+    registered before, and sending it again would ask the provider twice.
+    """
     found = []
     for identifier in draft.request.identifiers:
         blind = office.vault.blind(identifier.type, normalise(identifier.type, identifier.value))
@@ -193,7 +197,9 @@ def live_duplicates(office: Office, draft: Draft) -> tuple[Problem, ...]:
             if row is not None and row.provider == draft.request.provider:
                 problem = f"the same account is already named by the live request {request} (case {row.case})"
                 fix = "extend that one instead, unless you want a new snapshot"
-                found.append(Problem(where=identifier.where, problem=problem, fix=fix, severity="warning"))
+                again = (row.case, row.instrument) == (case.reference, draft.request.instrument)
+                severity: Severity = "error" if again else "warning"
+                found.append(Problem(where=identifier.where, problem=problem, fix=fix, severity=severity))
     return tuple(found)
 
 

@@ -12,12 +12,14 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
 
 from flows.acting import Done, act
 from flows.office import Office
-from ledger.interface import Claim, Json, LeaseLost, LedgerError
+from ledger.interface import Claim, Event, Json, LeaseLost, LedgerError, Project, Row
 from timeline.decide import Decision, Do, choose, duties
 
 LEASE = timedelta(minutes=5)
@@ -244,19 +246,55 @@ def place(error: BaseException) -> str:
 
 
 def follow_policy(office: Office, now: datetime) -> int:
-    """Index every open request anew when the unit's policy has changed since the last sweep.
+    """Index every open request anew when the policy or the program has changed since the last sweep.
 
     Returns:
         How many requests were indexed anew.
     """
-    digest = hashlib.sha256(repr(office.policy).encode()).hexdigest()
-    last = office.ledger.last_beat("policy")
-    if last is not None and last[1].get("digest") == digest:
+    if index_is_current(office):
         return 0
     count = 0
-    if last is not None:
+    if office.ledger.last_beat("policy") is not None:
         for request in [row.request for row in office.ledger.rows()]:
             office.ledger.append(request, (), office.histories.project, now=now)
             count += 1
-    office.ledger.beat("policy", now, {"digest": digest})
+    office.ledger.beat("policy", now, {"digest": _digest(office)})
     return count
+
+
+def index_is_current(office: Office) -> bool:
+    """Whether the index was last made by this program under this policy."""
+    last = office.ledger.last_beat("policy")
+    return last is not None and last[1].get("digest") == _digest(office)
+
+
+def provable(office: Office) -> Project:
+    """What `Ledger.verify` compares the index with.
+
+    What falls due next, and how it is worded, depends on the policy and the program: where these have changed
+    since the index was made, only what follows from the events alone is compared (state, end, items).
+    """
+    project = office.histories.project
+    if index_is_current(office):
+        return project
+
+    def settled(events: Sequence[Event]) -> Row:
+        row, stored = project(events), office.ledger.row(events[0].request)
+        if stored is None or row.final or stored.final:
+            return row
+        same = {name: getattr(stored, name) for name in ("next_action", "next_at", "next_because", "rank")}
+        return replace(row, **same, gap_days_p90=stored.gap_days_p90, level=stored.level)
+
+    return settled
+
+
+def _digest(office: Office) -> str:
+    return hashlib.sha256(f"{office.policy!r} {_program()}".encode()).hexdigest()
+
+
+@cache
+def _program() -> str:
+    """The digest of the code that computes the index: another version may say other words for the same thing."""
+    rooms = Path(__file__).resolve().parent.parent
+    files = [*sorted((rooms / "timeline").glob("*.py")), rooms / "flows" / "history.py"]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()

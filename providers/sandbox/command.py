@@ -104,7 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one (default)")
     parser.add_argument("--seed", type=int, default=1, help="the same seed does the same wrong (default: 1)")
     parser.add_argument(
-        "--hostility", type=float, default=0.0, metavar="RATE", help="0 to 1, of every fault (default: 0)"
+        "--hostility", type=float, default=0.05, metavar="RATE", help="0 to 1, of every fault (default: 0.05)"
     )
     parser.add_argument(
         "--fault",

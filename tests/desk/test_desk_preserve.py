@@ -161,7 +161,7 @@ def test_what_only_a_person_can_send_is_said_to_be_by_hand(unit: Unit) -> None:
 
 def test_an_account_already_held_is_a_warning(unit: Unit) -> None:
     (first,) = unit.preserve(mla=REACHES, status=0)
-    again = unit("preserve", unit.case(mla=REACHES), "--sandbox", "--yes")
+    again = unit("preserve", unit.case(mla=REACHES, reference="CY-2026-0413"), "--sandbox", "--yes")
     assert again.exit_code == 0
     assert f"already named by the live request {first}" in again.stdout
 
@@ -190,3 +190,16 @@ def test_a_provider_that_cannot_be_spoken_to_is_told_before_anything_is_register
     assert "nothing was registered and nothing was sent" in result.stderr
     assert "http:// is for a sandbox ledger (--sandbox)" in result.stderr
     assert not (unit.folder / "home").exists()
+
+
+def test_the_same_case_is_not_sent_a_second_time_by_mistake(unit: Unit) -> None:
+    case = unit.case(mla=REACHES)
+    assert unit("preserve", case, "--sandbox", "--yes").exit_code == 0
+    (row,) = unit.json("board")
+    again = unit("preserve", case, "--sandbox", "--yes")
+    assert again.exit_code == 2
+    assert "this case is registered already" in again.stderr
+    assert row["request"] in again.stderr
+    assert len(unit.json("board")) == 1
+    assert unit("preserve", case, "--sandbox", "--yes", "--again").exit_code == 0
+    assert len(unit.json("board")) == 2

@@ -134,7 +134,7 @@ class PlayedProviders:
     """`python -m providers.sandbox`: many played providers behind one address."""
 
     def __init__(self, *arguments: str) -> None:
-        command = [sys.executable, "-m", "providers.sandbox", *arguments]
+        command = [sys.executable, "-m", "providers.sandbox", "--hostility", "0", *arguments]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert self.process.stdout is not None
         self.url = self.process.stdout.readline().strip()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -87,8 +89,6 @@ def test_where_nobody_can_ask_a_person_must(unit: Unit) -> None:
     (request,) = unit.register()
     terms = unit.office.hold(request).terms
     digest = str(unit.office.ledger.events(request)[0].body["terms"])
-    from dataclasses import replace
-
     unit.office.histories._terms[digest] = replace(terms, abilities=Abilities(find=False))
     sweeping.work_on(unit.office, [request])
     assert "escalated" in unit.kinds(request)
@@ -230,8 +230,6 @@ def test_items_succeed_and_fail_one_by_one(unit: Unit) -> None:
 
 
 def test_a_changed_policy_reaches_sleeping_requests_at_the_next_sweep(unit: Unit) -> None:
-    from dataclasses import replace
-
     unit.play("alpha")
     (request,) = unit.preserve()
     unit.sweep()
@@ -248,6 +246,27 @@ def test_a_changed_policy_reaches_sleeping_requests_at_the_next_sweep(unit: Unit
     assert after.next_at < before.next_at
 
 
+def test_a_changed_program_or_policy_does_not_look_like_tampering(unit: Unit) -> None:
+    unit.play("alpha")
+    unit.preserve()
+    unit.sweep()
+    faster = replace(unit.office.policy, poll_every=timedelta(hours=1))
+    unit.office.catalogue = replace(unit.office.catalogue, policy=faster)
+    unit.office.histories._policy = faster
+    assert unit.office.ledger.verify(unit.office.histories.project) != (), "the index is another policy's"
+    assert unit.office.ledger.verify(sweeping.provable(unit.office)) == ()
+    unit.sweep()
+    assert unit.office.ledger.verify(unit.office.histories.project) == ()
+
+
+def test_a_state_altered_in_the_index_is_found_under_any_policy(unit: Unit) -> None:
+    unit.play("alpha")
+    unit.preserve()
+    with sqlite3.connect(unit.office.settings.ledger_path) as meddling:
+        meddling.execute("UPDATE requests SET state = 'released', strict_on = '2030-01-01'")
+    assert unit.office.ledger.verify(sweeping.provable(unit.office)) != ()
+
+
 def test_the_index_is_what_the_events_say_after_a_long_life(unit: Unit) -> None:
     unit.play("alpha", Behaviour(does=Does.MOVE_EXPIRY, on=Action.SEND, count=20))
     unit.play("beta", Behaviour(does=Does.SPLIT, on=Action.SEND, count=2))
@@ -259,8 +278,6 @@ def test_the_index_is_what_the_events_say_after_a_long_life(unit: Unit) -> None:
 def test_a_provider_that_left_the_catalogue_is_a_persons_matter_at_once(unit: Unit) -> None:
     (request,) = unit.register()
     providers = {name: each for name, each in unit.office.catalogue.providers.items() if name != "alpha"}
-    from dataclasses import replace
-
     unit.office.catalogue = replace(unit.office.catalogue, providers=providers)
     report = unit.sweep()
     assert report.failed

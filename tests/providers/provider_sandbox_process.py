@@ -20,7 +20,7 @@ class SandboxProcess:
 
     def __init__(self, *arguments: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "providers.sandbox", "--stall", "0.05", *arguments],
+            [sys.executable, "-m", "providers.sandbox", "--hostility", "0", "--stall", "0.05", *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
