@@ -101,7 +101,7 @@ def _mandatory(case: Case, draft: RequestDraft, law: Instrument) -> Iterator[Fin
         if not _filled(case, draft, field):
             room, _, key = field.partition(".")
             where = f"{case.where}: {field}" if room == "case" else f"{draft.where}.{key}"
-            source = f" ({law.mandatory_source.text})" if law.mandatory_source else ""
+            source = f" ({law.mandatory_source.provision})" if law.mandatory_source else ""
             yield _finding(where, f"is missing, and {law.id} requires it", f"fill it in{source}")
 
 
@@ -154,7 +154,9 @@ def _unverified(draft: RequestDraft, terms: Terms) -> Iterator[Finding]:
     for what, source in sources:
         if not source.verified and not draft.unverified_accepted_by:
             fix = 'check it, or accept it with unverified_accepted_by = "name of the officer"'
-            problem = f"{what} is not verified ({source.text}, read {source.read_on}, confidence {source.confidence})"
+            problem = (
+                f"{what} is not verified ({source.provision}, read {source.read_on}, confidence {source.confidence})"
+            )
             yield _finding(f"{draft.where}.instrument", problem, fix, "warning", "unverified")
     for aside in terms.set_aside:
         what = f"not relied upon: {aside.removesuffix(', so not relied upon')}"

@@ -132,7 +132,7 @@ def _send_step(hold: Hold, policy: Policy, at: datetime) -> Iterator[LastSafe]:
     for loss in losses[:1]:
         zone, kept = hold.terms.provider.zone, loss.retention
         on = max(day_in(at, zone), day_in(loss.at - policy.send_lead, zone))
-        why = f"{kept.what} is kept {kept.period or 'not at all'} ({kept.source.text})"
+        why = f"{kept.what} is kept {kept.period or 'not at all'} ({kept.source.provision})"
         yield LastSafe(step="send", on=on, because=why)
 
 

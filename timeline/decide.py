@@ -165,7 +165,7 @@ def _short(seen: Sight) -> Iterator[Decision]:
 
 def _short_words(rule: ShortClock, over: Within) -> str:
     by = said_long(over.strict_on) if over.strict_on else said_at(over.strict_at)
-    return f"{rule.kind} due by {by} ({rule.source.text}); if missed: {rule.consequence}"
+    return f"{rule.kind} due by {by} ({rule.source.provision}); if missed: {rule.consequence}"
 
 
 # 5: the first sending

@@ -14,6 +14,7 @@ numbers of a unit; a day is a calendar day, a year a calendar year, an hour an h
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
@@ -83,6 +84,11 @@ class Source:
     read_on: date
     confidence: Confidence
     verified: bool
+
+    @property
+    def provision(self) -> str:
+        """What it is, without where the copy was read: for a sentence that a tired person reads."""
+        return re.split(r"[;,] read (?:in|at) ", self.text, maxsplit=1)[0]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -98,7 +98,7 @@ class _Some:
 
 def _extension(law: Extension, hold: ProviderHold | None) -> _Some:
     given = (law.period,) * (_MANY if law.count is None else law.count)
-    each = f"extension of {law.period} ({law.source.text})"
+    each = f"extension of {law.period} ({law.source.provision})"
     if law.decided_by is Who.COURT:
         return _Some(given=given, askable=(), reliable=False, why_not=f"{each}: decided by court, so not relied upon")
     periods = given
@@ -108,7 +108,7 @@ def _extension(law: Extension, hold: ProviderHold | None) -> _Some:
     if not law.reliable:
         why = f"{each}: decided by {law.decided_by}, so not relied upon"
     elif hold is not None and hold.extension_discretionary:
-        why = f"{each}: at the provider's discretion ({hold.source.text}), so not relied upon"
+        why = f"{each}: at the provider's discretion ({hold.source.provision}), so not relied upon"
     else:
         return _Some(given=given, askable=periods, reliable=True)
     return _Some(given=given, askable=periods, reliable=False, why_not=why)
@@ -134,7 +134,7 @@ def terms_for(
         first = _shorter(first, hold.days)
         if hold.discretionary:
             aside.append(
-                f"the hold itself is a courtesy of the provider to a requester of {country} ({hold.source.text})"
+                f"the hold itself is a courtesy of the provider to a requester of {country} ({hold.source.provision})"
             )
     some = [_extension(law, hold) for law in instrument.extensions]
     aside.extend(each.why_not for each in some if each.why_not)

@@ -13,7 +13,7 @@ import timeline
 FILES = sorted(Path(timeline.__file__).parent.glob("*.py"))
 MODULES = {
     *("__future__", "calendar", "collections", "dataclasses", "datetime", "enum", "fractions", "functools"),
-    *("itertools", "timeline", "typing", "zoneinfo"),
+    *("itertools", "re", "timeline", "typing", "zoneinfo"),
 }
 """All that it needs of the standard library: nothing there reads a clock but what is forbidden below."""
 CALLS = {
