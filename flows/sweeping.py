@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cache
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from flows.acting import Done, act
 from flows.office import Office
+from flows.telling import tell_fault
 from ledger.interface import Claim, Event, Json, LeaseLost, LedgerError, Project, Row
 from timeline.decide import Decision, Do, choose, duties
 
@@ -233,8 +235,38 @@ def _one(this: Pass, claim: Claim) -> Report:
     except LedgerError as error:
         report.failures.append((claim.request, str(error)))
     except Exception as error:  # one bad request must not hide the next; the type alone is safe to show
-        report.failures.append((claim.request, f"{type(error).__name__} in {place(error)}: a fault of Holdfast"))
+        what = f"{type(error).__name__} in {place(error)}: a fault of Holdfast"
+        report.failures.append((claim.request, what))
+        _own_fault(office, claim, what)
     return report
+
+
+def _own_fault(office: Office, claim: Claim, what: str) -> None:
+    """Record that we cannot work on a request, and tell a person, once a day: no other rung would.
+
+    Where even that cannot be recorded, it is told all the same; the report and the exit status have it anyway.
+    """
+    told_lately = False
+    with suppress(Exception):
+        events = office.ledger.events(claim.request)
+        lately = office.now() - timedelta(days=1)
+        told_lately = any(
+            each.kind == "escalated" and each.body.get("about") == "fault" and each.at > lately for each in events
+        )
+    if told_lately:
+        return
+    because = f"{what}; nothing is done about this request until it is mended"
+    told = tell_fault(office, claim.request, claim.provider, because)
+    body: dict[str, Json] = {
+        "about": "fault",
+        "level": 1,
+        "who": told.who,
+        "because": because,
+        "delivered": told.delivered,
+        "deliveries": [dict(each) for each in told.deliveries],
+    }
+    with suppress(Exception):  # the history itself may be what cannot be read
+        office.append(claim.request, [("escalated", body)], claim=claim)
 
 
 def place(error: BaseException) -> str:

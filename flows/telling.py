@@ -28,6 +28,9 @@ SMTP_TIMEOUT = 15.0
 """Seconds for one mail server; a sweep must not hang on it."""
 
 
+NEXT = "Nobody answers: the next level is told.\n"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
     """What a person is told. `level` counts from 1; `who` is the rung's role."""
@@ -57,7 +60,7 @@ class Message:
             f"Request {self.request}, case {self.case}, provider {self.provider}, state {self.state}.\n{ends}\n\n"
             f"See it:          holdfast show {self.request}\n"
             f"Say you have it: holdfast record escalation-acknowledged {self.request} --about {self.about}\n"
-            "Nobody answers: the next level is told.\n"
+            + ("Told again each day until it is mended.\n" if self.about == "fault" else NEXT)
         )
 
     @property
@@ -135,6 +138,26 @@ def tell(office: Office, hold: Hold, decision: Decision, *, provider: str, case:
         because=decision.because,
         state=str(hold.state),
         strict_on=expiry.strict_on.isoformat() if expiry else "",
+        at=office.now(),
+    )
+    return deliver(office.settings, channels, message)
+
+
+def tell_fault(office: Office, request: str, provider: str, because: str) -> Told:
+    """Tell the first level that Holdfast itself cannot work on a request."""
+    rung = office.policy.ladder[0]
+    channels = next(each for each in office.catalogue.rung_channels if each.level == rung.level)
+    row = office.ledger.row(request)
+    message = Message(
+        request=request,
+        case=row.case if row else "",
+        provider=provider,
+        about="fault",
+        level=rung.level,
+        who=rung.who,
+        because=because,
+        state=row.state if row else "",
+        strict_on=row.strict_on if row else "",
         at=office.now(),
     )
     return deliver(office.settings, channels, message)

@@ -134,8 +134,15 @@ def test_a_fault_of_our_own_is_told_without_the_value_and_its_outcome_is_unknown
     assert report.failed
     assert "RuntimeError" in report.failures[0][1]
     assert CANARY not in repr(report)
+    # A person hears of it, once, and it is in the record.
+    told = unit.last(request, "escalated").body
+    assert (told["about"], told["delivered"]) == ("fault", True)
+    assert CANARY not in repr(told)
+    unit.later(minutes=6)
+    assert unit.sweep().failed
+    assert unit.kinds(request).count("escalated") == 1
     # An intent without an outcome: whoever comes next asks first.
-    assert unit.kinds(request)[-1] == "intent"
+    assert "sent" not in unit.kinds(request)
     assert unit.office.hold(request).state is State.UNKNOWN
     alpha = unit.play("alpha", idempotent=False)
     unit.later(minutes=30)
