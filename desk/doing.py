@@ -198,7 +198,7 @@ def watch(check: bool, as_json: bool) -> None:
 )
 @click.argument("words", nargs=-1, type=click.UNPROCESSED)
 def sandbox(words: tuple[str, ...]) -> int:
-    """A provider on this machine, hostile on request."""
+    """A provider on this machine, hostile as real ones are."""
     from providers.sandbox import main
 
     return main(list(words))

@@ -124,18 +124,29 @@ def verify(as_json: bool) -> None:
                   3 there is no ledger, or it cannot be read now
     """
     from desk.words import number
-    from flows.sweeping import provable
+    from flows.sweeping import index_is_current, provable
 
     with opened() as office:
-        findings = office.ledger.verify(provable(office))
+        findings, current = office.ledger.verify(provable(office)), index_is_current(office)
         events, link = office.ledger.head()
         requests = sum(1 for _ in office.ledger.rows(open_only=False))
     if as_json:
         found = [{"seq": each.seq, "request": each.request, "what": each.what} for each in findings]
-        say_json({"fits": not findings, "events": events, "requests": requests, "head": link, "findings": found})
+        say_json(
+            {
+                "fits": not findings,
+                "events": events,
+                "requests": requests,
+                "head": link,
+                "index_current": current,
+                "findings": found,
+            }
+        )
     elif not findings:
         say(f"Everything fits: {number(events, 'event')} of {number(requests, 'request')}, none changed or missing.")
         say(f"Its head is event {events}, {link}. Kept elsewhere, this proves all that went before.")
+        if not current:
+            say("What falls due next was not compared: program or policy changed; the next sweep works it out anew.")
     if findings:
         first = findings[0]
         place = f"request {first.request}: " if first.request else ""

@@ -285,13 +285,11 @@ def follow_policy(office: Office, now: datetime) -> int:
     """
     if index_is_current(office):
         return 0
-    count = 0
-    if office.ledger.last_beat("policy") is not None:
-        for request in [row.request for row in office.ledger.rows()]:
-            office.ledger.append(request, (), office.histories.project, now=now)
-            count += 1
+    open_requests = [row.request for row in office.ledger.rows()]
+    for request in open_requests:
+        office.ledger.append(request, (), office.histories.project, now=now)
     office.ledger.beat("policy", now, {"digest": _digest(office)})
-    return count
+    return len(open_requests)
 
 
 def index_is_current(office: Office) -> bool:

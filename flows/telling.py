@@ -12,6 +12,7 @@ import smtplib
 import ssl
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from email.message import EmailMessage
@@ -147,7 +148,9 @@ def tell_fault(office: Office, request: str, provider: str, because: str) -> Tol
     """Tell the first level that Holdfast itself cannot work on a request."""
     rung = office.policy.ladder[0]
     channels = next(each for each in office.catalogue.rung_channels if each.level == rung.level)
-    row = office.ledger.row(request)
+    row = None
+    with suppress(Exception):  # it may be the ledger that cannot be read
+        row = office.ledger.row(request)
     message = Message(
         request=request,
         case=row.case if row else "",

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from timeline.coverage import assumed_sent, coverage
-from timeline.days import said, said_long, start_of
+from timeline.days import day_in, said, said_long, start_of
 from timeline.decide import Do, duties
 from timeline.dues import (
     Clock,
@@ -39,7 +39,7 @@ def clocks(hold: Hold, policy: Policy, at: datetime) -> tuple[Clock, ...]:
         if hold.acknowledged_at is None and (due := acknowledgement_due(hold, policy)):
             found.append(due)
         found.extend(clock for _, clock, _ in running_short_clocks(hold))
-        found.extend(_ends(hold, policy))
+        found.extend(_ends(hold, policy, at))
         found.extend(condition_clock(hold, each) for each in conditions(hold))
         found.append(_mla_answer(hold, policy, at))
     return tuple(sorted(found, key=lambda clock: (clock.strikes_at, clock.kind)))
@@ -62,7 +62,7 @@ def _losses(hold: Hold, at: datetime) -> Iterator[Clock]:
         )
 
 
-def _ends(hold: Hold, policy: Policy) -> Iterator[Clock]:
+def _ends(hold: Hold, policy: Policy, at: datetime) -> Iterator[Clock]:
     zone, rules = hold.terms.provider.zone, hold.terms.instrument
     if (ends := hold.expiry) is not None:
         yield Clock(
@@ -88,6 +88,7 @@ def _ends(hold: Hold, policy: Policy) -> Iterator[Clock]:
                 "after the legal day it is impossible"
                 if window.impossible_after_close
                 else "after the strict end it is late, but still sent",
+                f"sent on {said(day_in(at, zone))} it would be: {window.standing(at)}",
             ),
             source=rules.extensions[0].source.text,
         )

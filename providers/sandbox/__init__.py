@@ -1,4 +1,4 @@
-"""A provider on this machine, hostile on request: a real HTTP server for trying out and for tests.
+"""A provider on this machine, hostile as real ones are: a real HTTP server for trying out and for tests.
 
 `serve` starts one in this process; `main` is the command line of ``python -m providers.sandbox``.
 """

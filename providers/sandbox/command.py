@@ -97,7 +97,7 @@ def _wait_for_end_of_input(stop: threading.Event) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="holdfast sandbox",
-        description="A provider on this machine, hostile on request.",
+        description="A provider on this machine, hostile as real ones are.",
         epilog="Faults: " + "; ".join(f"{name}: {what}" for name, what in FAULTS.items()) + ".",
     )
     parser.add_argument("--host", default="127.0.0.1", help="an address of this machine (default: 127.0.0.1)")

@@ -310,7 +310,7 @@ def test_an_untouched_ledger_fits(unit: Unit, request_id: str) -> None:
     assert result.exit_code == 0
     assert "Everything fits: 5 events of 1 request" in result.stdout
     document = unit.json("verify")
-    assert set(document) == {"fits", "events", "requests", "head", "findings"}
+    assert set(document) == {"fits", "events", "requests", "head", "index_current", "findings"}
     assert document["fits"] is True
     assert document["findings"] == []
     assert document["head"] in result.stdout

@@ -150,6 +150,36 @@ def test_a_fault_of_our_own_is_told_without_the_value_and_its_outcome_is_unknown
     assert alpha.effects(request, Action.SEND, 1) == 1
 
 
+def test_a_fault_that_cannot_even_be_recorded_never_hides_the_next_request(unit: Unit) -> None:
+    class Damaged:
+        """A ledger of which one request can no longer be read."""
+
+        def __init__(self, ledger: Any, request: str) -> None:
+            self._ledger, self._request = ledger, request
+
+        def __getattr__(self, name: str) -> Any:
+            real = getattr(self._ledger, name)
+            if name not in {"events", "row"}:
+                return real
+
+            def read(request: str) -> Any:
+                if request == self._request:
+                    raise RuntimeError("damaged")
+                return real(request)
+
+            return read
+
+    unit.play("beta")
+    broken, sound = unit.register({}, {"provider": "beta"})
+    whole = unit.office.ledger
+    unit.office.ledger = Damaged(whole, broken)
+    report = unit.sweep()
+    unit.office.ledger = whole
+    assert [request for request, _ in report.failures] == [broken]
+    assert unit.office.hold(sound).state is State.IN_FORCE
+    assert any("fault" in path.read_text() for path in unit.office.settings.drop_path.glob("*.json"))
+
+
 class Cut(Exception):
     """The process dies here."""
 
@@ -264,6 +294,21 @@ def test_a_changed_program_or_policy_does_not_look_like_tampering(unit: Unit) ->
     assert unit.office.ledger.verify(sweeping.provable(unit.office)) == ()
     unit.sweep()
     assert unit.office.ledger.verify(unit.office.histories.project) == ()
+
+
+def test_a_request_put_to_sleep_in_the_index_is_woken_even_if_the_mark_of_the_policy_was_taken_out(
+    unit: Unit,
+) -> None:
+    unit.play("alpha")
+    (request,) = unit.preserve()
+    unit.sweep()
+    right = unit.office.ledger.row(request)
+    with sqlite3.connect(unit.office.settings.ledger_path) as meddling:
+        meddling.execute("UPDATE requests SET next_at = '2099-01-01T00:00:00.000000Z'")
+        meddling.execute("DELETE FROM beats WHERE name = 'policy'")
+    assert not sweeping.index_is_current(unit.office), "verify says that what falls due next was not compared"
+    unit.sweep()
+    assert unit.office.ledger.row(request) == right
 
 
 def test_a_state_altered_in_the_index_is_found_under_any_policy(unit: Unit) -> None:

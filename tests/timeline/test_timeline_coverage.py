@@ -220,6 +220,7 @@ def test_a_plan_lists_every_clock_with_its_derivation() -> None:
         "extension 1 of 30 days: planned for 31 Dec 2026",
         "safe until Tue 19 Jan 2027: the strict end less 0 days of the provider's lead",
         "after the legal day it is impossible",
+        "sent on 21 Nov 2026 it would be: in time",
     )
     assert listed["mla-answer"].derivation == (
         "planned 1 Dec 2026 + 150 days: half of the answers by Fri 30 Apr 2027",
