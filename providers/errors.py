@@ -66,7 +66,15 @@ class Refused(ProviderError):
 
 
 class Unsupported(ProviderError):
-    """This channel cannot say it, for example an extension on a channel that knows only new requests."""
+    """This channel cannot say it, for example an extension on a channel that knows only new requests.
+
+    `packet`: where a person can say it instead, everything that person needs, as one ZIP archive; for the
+    sealed record, like `exchange`. None where there is nothing to hand over.
+    """
+
+    def __init__(self, reason: str, *, packet: bytes | None = None, exchange: Exchange | None = None) -> None:
+        super().__init__(reason, exchange=exchange)
+        self.packet = packet
 
 
 class ConfigurationError(Exception):

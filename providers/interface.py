@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+from typing import Protocol
 
 from providers.errors import Unsupported
 
@@ -22,10 +23,12 @@ class Action(StrEnum):
     EXTEND = "extend"
     STATUS = "status"
     RELEASE = "release"
+    ANNOUNCE = "announce"  # a request for production has been issued (EU: Annex V)
+    CLARIFY = "clarify"  # the answer to the provider's question (EU: art. 11(5))
     FIND = "find"
 
 
-CHANGES = frozenset({Action.SEND, Action.EXTEND, Action.RELEASE})
+CHANGES = frozenset({Action.SEND, Action.EXTEND, Action.RELEASE, Action.ANNOUNCE, Action.CLARIFY})
 """What has an effect at the provider, and so may be in doubt."""
 
 
@@ -66,6 +69,33 @@ class Officer:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Addressee:
+    """To whom it is said: a legal entity of the provider, or an authority of a State.
+
+    `service` is the provider as its users know it; `state` an ISO 3166-1 code, "" where unknown; `language` that
+    of the letter (ISO 639-1); `network` how an authority is reached ("budapest-35", "g7-24-7", "interpol",
+    "central-authority", "diplomatic"), "" for a provider.
+    """
+
+    name: str = ""
+    service: str = ""
+    state: str = ""
+    language: str = "en"
+    network: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FollowUp:
+    """The mutual legal assistance request that is to follow, or has: the days known, None where not."""
+
+    requested_state: str = ""
+    planned_on: date | None = None
+    sent_on: date | None = None
+    received_on: date | None = None
+    reference: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Order:
     """Everything an adapter needs to say one thing once.
 
@@ -74,6 +104,13 @@ class Order:
     last day asked for by an extension (or by a first request, where the protocol wants one); `held_until`
     is the last day the provider has confirmed so far, None before its first confirmation: by it `find` tells
     whether an extension took effect where the provider can only show the hold.
+
+    `sent_at` is when the first request left (None before). `relation` says what a first request is to an
+    earlier one of ours, `earlier` (an id `HF-…`, with the provider's `earlier_references`): "" for none,
+    "new-snapshot" (the same account again, for data made since), "further-provider" (Budapest Convention art. 30).
+    `answer` is the text of a clarification, `question` the provider's id of what it asked; `production_on` and
+    `production_reference` name the production request announced. `necessity` is why the data are needed: it
+    stays out of a European certificate (Reg. (EU) 2023/1543 art. 9(3)).
     """
 
     request: str
@@ -100,6 +137,42 @@ class Order:
     hold_until: date | None = None
     held_until: date | None = None
     because: str = ""
+    addressee: Addressee = Addressee()
+    follow_up: FollowUp = FollowUp()
+    sent_at: datetime | None = None
+    relation: str = ""
+    earlier: str = ""
+    earlier_references: tuple[str, ...] = ()
+    necessity: str = field(default="", repr=False)
+    custodian: str = field(default="", repr=False)
+    validated_by: str = ""
+    partial_disclosure: bool = False
+    answer: str = field(default="", repr=False)
+    question: str = ""
+    production_on: date | None = None
+    production_reference: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Letter:
+    """An order typeset for people. The same order gives the same bytes, unless it is signed."""
+
+    name: str  # a file name without any identifier, such as "HF-…-extension.pdf"
+    pdf: bytes = field(repr=False)
+    language: str
+    signed: bool = False
+
+
+class Letters(Protocol):
+    """What typesets letters; adapters that send or hand over a letter are given one."""
+
+    def write(self, order: Order, *, draft: bool = False) -> Letter:
+        """The letter that says this order. `draft` marks every page as not to be acted upon.
+
+        Raises:
+            Unsupported: no letter can say it (a status enquiry, a language without templates).
+            ConfigurationError: templates, fonts or the signing certificate are wrong.
+        """
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,8 +213,9 @@ class Answer:
     """What the provider said, in our words.
 
     `received_on` is the day it says it received the request, counted in its own zone; `held_until` the
-    last day it says it keeps the data; None where it did not say. An answer that an adapter cannot read
-    is never an `Answer`: it raises `OutcomeUnknown`.
+    last day it says it keeps the data; None where it did not say. `question` is the provider's id of a
+    clarification it asks for (EU: Annex III), "" for none: the same id again is the same question. An answer that
+    an adapter cannot read is never an `Answer`: it raises `OutcomeUnknown`.
     """
 
     state: State
@@ -150,6 +224,7 @@ class Answer:
     held_from: date | None = None
     held_until: date | None = None
     items: tuple[ItemAnswer, ...] = ()
+    question: str = ""
     exchange: Exchange
 
 
@@ -160,6 +235,7 @@ class Capabilities:
     `idempotent`: the provider honours our key, so the same message twice has one effect.
     `can_find`: it can be asked whether it has a request by our id or key.
     With neither, an unknown outcome goes to a person.
+    `announce`, `clarify`: it takes the announcement of a production request, the answer to its question.
     `person`: the channel needs a person to submit (a portal, fax, post).
     """
 
@@ -168,6 +244,8 @@ class Capabilities:
     release: bool = True
     idempotent: bool = False
     can_find: bool = False
+    announce: bool = False
+    clarify: bool = False
     person: bool = False
 
 
@@ -197,10 +275,18 @@ class Adapter(ABC):
         """Tell the provider that the hold is no longer needed, with `order.because`."""
         return self._do(order, Action.RELEASE, self.capabilities.release)
 
+    def announce(self, order: Order) -> Answer:
+        """Tell the provider that production was requested, so that it keeps the data beyond the last day."""
+        return self._do(order, Action.ANNOUNCE, self.capabilities.announce)
+
+    def clarify(self, order: Order) -> Answer:
+        """Answer the provider's question `order.question` with `order.answer`."""
+        return self._do(order, Action.CLARIFY, self.capabilities.clarify)
+
     def find(self, order: Order) -> Answer | None:
         """Ask whether the message of `order.key` took effect. None: the provider says it did not.
 
-        The order is the one in doubt, unchanged: its action is send, extend or release.
+        The order is the one in doubt, unchanged: its action is one of `CHANGES`.
         """
         if order.action not in CHANGES:
             raise ValueError(f"an order to {order.action} changes nothing, so there is nothing to find")

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from providers.errors import ConfigurationError
 from providers.http import Transport, utc_now
-from providers.interface import Adapter, Capabilities
+from providers.interface import Adapter, Capabilities, Letters
 from providers.manual import ManualAdapter, read_manual_table
 from providers.memory import MemoryProvider, read_memory_table
 from providers.reading import Calendar
@@ -20,7 +20,10 @@ from providers.table import read_adapter_table, resolved_url
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Setting:
-    """Where an adapter is to work. `sandbox`: this machine may be reached, and providers may be played."""
+    """Where an adapter is to work. `sandbox`: this machine may be reached, and providers may be played.
+
+    `letters` typesets what people read; None where no letter is ever to be written (a table is only checked).
+    """
 
     provider: str
     where: str
@@ -28,6 +31,7 @@ class Setting:
     zone: ZoneInfo
     environ: Mapping[str, str]
     clock: Callable[[], datetime]
+    letters: Letters | None = None
 
 
 Make = Callable[[Mapping[str, object], Setting], Adapter]
@@ -109,6 +113,7 @@ def make_adapter(
     zone: str,
     environ: Mapping[str, str],
     clock: Callable[[], datetime] = utc_now,
+    letters: Letters | None = None,
 ) -> Adapter:
     """The adapter of a provider. Connects to nothing yet; secrets are looked up once, to tell a missing one now.
 
@@ -120,6 +125,7 @@ def make_adapter(
         zone: the IANA zone in which the provider counts days; "" for UTC.
         environ: where `env:` addresses and secrets are looked up.
         clock: what dates a transmission, aware UTC.
+        letters: what typesets the letters; None only where nothing that needs one is sent.
 
     Raises:
         TableError: the table is wrong; every problem with its place.
@@ -132,7 +138,15 @@ def make_adapter(
         raise ConfigurationError(
             f'{where}: zone: there is no zone "{zone}"; write one like "Europe/Dublin"'
         ) from None
-    setting = Setting(provider=provider, where=where, sandbox=sandbox, zone=place, environ=environ, clock=clock)
+    setting = Setting(
+        provider=provider,
+        where=where,
+        sandbox=sandbox,
+        zone=place,
+        environ=environ,
+        clock=clock,
+        letters=letters,
+    )
     return kind.make(table, setting)
 
 
