@@ -8,7 +8,8 @@ event answers it, or until a higher one takes its place.
 The rungs, top down (`LADDER`):
 
 1.  ask what became of a sending whose outcome is not known; it is not sent again before that
-2.  the short clocks that run against ourselves (EU: clarification, validation)
+2.  the short clocks that run against ourselves (EU: clarification, validation), and what a person asked us to say
+    that stops a clock: the answer to a clarification, the announcement of the production
 3.  the lapse, recorded and told: before anything that might hide it
 4.  the **imminent** rung: fewer than N sweep intervals before a strict expiry, whatever any back-off,
     window or other signal says: extend now, and tell the top of the ladder
@@ -30,7 +31,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import chain as joined
 
-from timeline.days import said_at, said_long, start_of
+from timeline.days import said, said_at, said_long, start_of
 from timeline.dues import Within, running, within
 from timeline.duty import (
     Decision,
@@ -110,6 +111,8 @@ def _matters(seen: Sight, act: Act) -> bool:
     hold = seen.hold
     if hold.released_at is not None or (hold.produced_at is not None and act.action == "send"):
         return False
+    if act.action in {"announce", "clarify"}:
+        return seen.live
     if act.action != "extend" or seen.live:
         return True
     late = seen.lapsed and not hold.leaving and hold.terms.abilities.find
@@ -168,6 +171,58 @@ def _short_words(rule: ShortClock, over: Within) -> str:
     return f"{rule.kind} due by {by} ({rule.source.provision}); if missed: {rule.consequence}"
 
 
+def _asked_to_say(seen: Sight) -> Iterator[Decision]:
+    """What a person asked us to tell the provider, and what stops a clock by being told."""
+    hold = seen.hold
+    if not seen.live or hold.unsent:
+        return
+    able, known = hold.terms.abilities, hold.clarification
+    if hold.answering is not None and known is not None and not known[2] and hold.answering[1] >= known[1]:
+        yield from _tell_provider(
+            seen,
+            Do.CLARIFY,
+            hold.answering[0],
+            hold.answering[1],
+            by_machine=able.clarify,
+            because="the answer to its clarification",
+            record="clarification-answered",
+        )
+    if hold.announcing is not None and "production-announced" not in hold.stops:
+        number, asked_at, issued_on = hold.announcing
+        yield from _tell_provider(
+            seen,
+            Do.ANNOUNCE,
+            number,
+            asked_at,
+            by_machine=able.announce,
+            because=f"production was requested on {said(issued_on)}",
+            record="production-announced",
+        )
+
+
+def _tell_provider(
+    seen: Sight, action: Do, sequence: int, asked_at: datetime, *, by_machine: bool, because: str, record: str
+) -> Iterator[Decision]:
+    """Say one thing to the provider by machine; by a person where the channel cannot, or where it went wrong."""
+    act, rung = seen.hold.act(action, sequence), 6 if action is Do.RELEASE else 2
+    deadline = None if action is Do.RELEASE else seen.strict_at
+    by_person = not by_machine or (act is not None and act.outcome in {"refused", "unsupported"})
+    if not by_person and (act is None or act.unsent):
+        at = asked_at if act is None else back_off(act, seen.policy, deadline) if act.failures else act.last_at
+        yield Decision(action=action, due_at=at, words=lambda: because, sequence=sequence, rung=rung)
+    if by_person or (act is not None and act.unsent and must_be_told(act)):
+        tried = f"; {act.failures} attempts failed ({act.outcome})" if act is not None else ""
+        yield from tell(
+            seen,
+            str(action),
+            asked_at if act is None else act.failing_since or act.last_at,
+            lambda: f"{because}{tried}: tell the provider, and record `{record}`",
+            rung=rung if by_person else 8,
+            deadline=deadline,
+            again=seen.patience,
+        )
+
+
 # 5: the first sending
 
 
@@ -193,22 +248,15 @@ def _release(seen: Sight) -> Iterator[Decision]:
     due = asked or (hold.produced_at if hold.terms.instrument.release_duty else None)
     if due is None or hold.unsent or seen.state in {State.RELEASED, State.REFUSED, State.NOT_HELD}:
         return
-    because = "release asked for" if asked else "produced, and the law makes the release a duty"
-    act = hold.act("release")
-    by_person = not hold.terms.abilities.release or (act is not None and act.outcome in {"refused", "unsupported"})
-    if not by_person and (act is None or act.unsent):
-        at = due if act is None else back_off(act, seen.policy, None) if act.failures else act.last_at
-        yield Decision(action=Do.RELEASE, due_at=at, words=lambda: because, rung=6)
-    if by_person or (act is not None and act.unsent and must_be_told(act)):
-        tried = f"; {act.failures} attempts failed ({act.outcome})" if act is not None else ""
-        yield from tell(
-            seen,
-            "release",
-            due if act is None else act.failing_since or act.last_at,
-            lambda: f"{because}{tried}: tell the provider, and record `released`",
-            rung=6 if by_person else 8,
-            again=seen.patience,
-        )
+    yield from _tell_provider(
+        seen,
+        Do.RELEASE,
+        1,
+        due,
+        by_machine=hold.terms.abilities.release,
+        because="release asked for" if asked else "produced, and the law makes the release a duty",
+        record="released",
+    )
 
 
 # 9: asking
@@ -260,6 +308,7 @@ def _review(seen: Sight) -> Iterator[Decision]:
 LADDER: tuple[Callable[[Sight], Iterator[Decision]], ...] = (
     _look_up,
     _short,
+    _asked_to_say,
     lapse,
     imminent,
     _send,

@@ -29,6 +29,8 @@ class Do(StrEnum):
     SEND = "send"
     EXTEND = "extend"
     RELEASE = "release"
+    ANNOUNCE = "announce"
+    CLARIFY = "clarify"
     POLL = "poll"
     ESCALATE = "escalate"
     LAPSE = "lapse"

@@ -29,6 +29,9 @@ KINDS: Mapping[str, Mapping[str, str]] = {
     "unsupported": {"action": TEXT, "sequence": WHOLE, "reason": TEXT},
     "polled": {"state": TEXT},
     "poll-failed": {"reason": TEXT},
+    # what came in by itself: kept whole, and a person's matter until it is settled
+    "message-received": {"message": TEXT, "channel": TEXT},
+    "message-settled": {"message": TEXT, "as": TEXT},
     # what the provider said, by itself or through a person
     "acknowledged": {"references": LIST},
     "preserved": {},
@@ -47,6 +50,8 @@ KINDS: Mapping[str, Mapping[str, str]] = {
     "access-requested": {"on": DAY},
     "petition-filed": {"on": DAY},
     "release-asked": {},
+    "announce-asked": {"on": DAY},
+    "answer-asked": {},
     "note": {},
     # the clocks
     "escalated": {"about": TEXT, "level": WHOLE, "who": TEXT, "because": TEXT, "delivered": FLAG},

@@ -70,6 +70,7 @@ class Act:
     failing_since: datetime | None = None
     ground: str = ""
     retry_after: timedelta = timedelta()  # asked for by the provider
+    channel: str = ""
 
     @property
     def open(self) -> bool:
@@ -132,6 +133,9 @@ class Hold:
 
     `stops` is when each stop event that the instrument knows happened, in time or not; `expired_at` that the
     provider says the hold is over, and has not taken it back; `lapsed_on` the strict end that was let pass.
+    `announcing` is how often an announcement of the production was asked for, when last, and the day the
+    production request was issued; `answering` how often an answer to a clarification was asked for, and when last.
+    `messages` is when each message came that nobody has settled (None: settled); `channel` what it was sent over.
     `starts` is None before anything was sent. `chain` has the expiries of the first period and of every extension
     confirmed or to be relied upon, in order; it is empty where nothing was sent, or the law gives no period.
     """
@@ -160,6 +164,11 @@ class Hold:
     missing_at: datetime | None = None  # when an item last turned out not to be kept
     stops: Mapping[str, date] = field(default_factory=dict)
     clarification: tuple[int, datetime, bool] | None = None  # seq, came at, answered
+    questions: tuple[str, ...] = ()  # the provider's ids of what it asked
+    answering: tuple[int, datetime] | None = None
+    announcing: tuple[int, datetime, date] | None = None
+    messages: Mapping[str, datetime | None] = field(default_factory=dict)
+    channel: str = ""
     validated: bool = False
     polled_at: datetime | None = None
     polls_failed: int = 0  # in a row

@@ -14,6 +14,7 @@ from timeline.hold import State
 
 def what_people_must_know(seen: Sight) -> Iterator[Decision]:
     """Every open matter of a person about this request that no higher rung tells."""
+    yield from _messages(seen)
     yield from _sending(seen)
     if not seen.live or seen.hold.unsent:
         return
@@ -26,6 +27,20 @@ def what_people_must_know(seen: Sight) -> Iterator[Decision]:
     if seen.stop is None and not (seen.ends and f"ending:{seen.ends.strict_on}" in seen.hold.escalations):
         yield from _coverage(seen)  # else the end of the chain is a matter of its own, which names every step
         yield from _mla(seen)
+
+
+def _messages(seen: Sight) -> Iterator[Decision]:
+    """What came in and nobody has settled; also for a hold that ended: the answer may say otherwise."""
+    for message, at in seen.hold.messages.items():
+        if at is not None:
+            yield from tell(
+                seen,
+                f"message:{message[:12]}",
+                at,
+                lambda: "a message came in about this request, and nobody has settled it: `holdfast inbox`",
+                deadline=seen.strict_at,
+                again=seen.patience,
+            )
 
 
 _NOT_HELD = frozenset({State.REFUSED, State.NOT_HELD, State.REGISTERED})

@@ -31,6 +31,8 @@ class Abilities:
     extend: bool = True
     release: bool = True
     find: bool = True
+    announce: bool = False
+    clarify: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -55,10 +55,10 @@ def test_a_note_changes_nothing() -> None:
 
 def test_every_fact_of_a_hold_is_folded() -> None:
     """A field added to the hold and forgotten in the fold would stay empty for ever."""
-    from timeline.state import _Facts
+    from timeline.facts import Facts
 
     computed = {"items_until", "starts", "chain"}
-    assert {each.name for each in fields(Hold)} - computed == {each.name for each in fields(_Facts)}
+    assert {each.name for each in fields(Hold)} - computed == {each.name for each in fields(Facts)}
 
 
 # Receipts
