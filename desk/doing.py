@@ -112,6 +112,13 @@ class Recording(click.Command):
     type=click.Choice(["send", "extend", "release"]),
     help="What was sent or refused; the first request, if left out.",
 )
+@click.option("--channel", default="", metavar="TEXT", help="What it was sent over, if not as planned: post, fax …")
+@click.option(
+    "--proof",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A screenshot, receipt or proof of dispatch. Kept sealed, with its digest.",
+)
 @click.option("--ground", default="", metavar="GROUND", help="Why it was refused, such as wrong-identifier.")
 @click.option("--about", default="", metavar="TEXT", help="Which escalation was taken up; all, if left out.")
 @click.option("--text", default="", metavar="TEXT", help="A remark. Sealed; name no account in it.")
@@ -125,6 +132,7 @@ def record(
     until: date | timedelta | None,
     at: datetime | None,
     action: str | None,
+    proof: Path | None,
     as_json: bool,
     **texts: str,
 ) -> None:
@@ -142,7 +150,7 @@ def record(
     """
     from desk import recording
 
-    recording.record(kind, requests, on=on, until=until, at=at, action=action, as_json=as_json, **texts)
+    recording.record(kind, requests, on=on, until=until, at=at, action=action, proof=proof, as_json=as_json, **texts)
 
 
 @click.command()
@@ -162,9 +170,56 @@ def release(request: str, because: str, by: str, as_json: bool) -> None:
                   2 there is nothing to release
                   3 recorded, but the provider could not be reached; the next sweep tells it
     """
-    from desk import recording
+    from desk import asking
 
-    recording.release(request, because=because, by=by, as_json=as_json)
+    asking.release(request, because=because, by=by, as_json=as_json)
+
+
+@click.command()
+@click.argument("request", type=REQUEST)
+@click.option("--on", type=DAY, metavar="DAY", help="The day the production request was issued; today if left out.")
+@click.option("--reference", default="", metavar="TEXT", help="The production request's reference. Kept in clear.")
+@click.option("--by", default="", metavar="NAME", help="Whose decision it is, if not yours.")
+@as_json
+def announce(request: str, on: date | timedelta | None, reference: str, by: str, as_json: bool) -> None:
+    """Tell the provider that production was requested, so that it keeps the data beyond the last day.
+
+    For instruments that know it (EU: Annex V, article 11(1)). The production request has to be issued, not yet sent.
+    Where no machine can say it, `holdfast packet` makes what a person hands over.
+
+    Example:  holdfast announce HF-XXXXXXXXXXXX --on today --reference EPOC/2026/77
+
+    Exit status:  0 the provider was told
+                  1 recorded, but a person must tell the provider
+                  2 there is nothing to announce
+                  3 recorded, but the provider could not be reached; the next sweep tells it
+    """
+    from desk import asking
+
+    asking.announce(request, on=on, reference=reference, by=by, as_json=as_json)
+
+
+@click.command()
+@click.argument("request", type=REQUEST)
+@click.option("--text", required=True, metavar="TEXT", help="The answer. Sealed; it goes to the provider.")
+@click.option("--by", default="", metavar="NAME", help="Whose answer it is, if not yours.")
+@as_json
+def answer(request: str, text: str, by: str, as_json: bool) -> None:
+    """Answer what the provider asks about a request.
+
+    Under a European order a question not answered within five days frees the provider from preserving
+    (article 11(5)). The clock stops when the answer has left.
+
+    Example:  holdfast answer HF-XXXXXXXXXXXX --text "The account was used from 1 to 3 October 2026, in UTC."
+
+    Exit status:  0 the answer has left
+                  1 recorded, but a person must give it to the provider
+                  2 the provider asks nothing
+                  3 recorded, but the provider could not be reached; the next sweep answers
+    """
+    from desk import asking
+
+    asking.answer(request, text=text, by=by, as_json=as_json)
 
 
 @click.command()

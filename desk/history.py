@@ -6,7 +6,13 @@ from collections.abc import Callable, Mapping
 
 from desk.words import OUTCOMES, STATES, STOPS, Table, about, day, moment, number
 
-_ACTS = {"send": "sending", "extend": "extension", "release": "release"}
+_ACTS = {
+    "send": "sending",
+    "extend": "extension",
+    "release": "release",
+    "announce": "announcement of the production",
+    "clarify": "answer to the clarification",
+}
 
 
 def told(event: Table) -> str:
@@ -116,11 +122,20 @@ _KINDS: Mapping[str, Callable[[Table], str]] = {
     "mla-sent": lambda body: f"the MLA request was sent on {day(body['on'])}",
     **{kind: _stop(kind) for kind in STOPS},
     "release-asked": lambda body: "release asked for",
+    "announce-asked": lambda body: f"to be told: production was requested on {day(body['on'])}",
+    "answer-asked": lambda body: "the answer to the clarification was written",
+    "message-received": lambda body: f"a message came in by {body['channel']}{_proposed(body)}",
+    "message-settled": lambda body: f"a message was settled: {body['as']}",
     "note": lambda body: "remark",
     "escalated": _escalated,
     "escalation-acknowledged": lambda body: f"somebody took up {about(body['about'])}",
     "lapsed": lambda body: f"LAPSED: the hold ended {day(body['strict_on'])} with nothing in its place",
 }
+
+
+def _proposed(body: Table) -> str:
+    proposal = body.get("proposal") or {}
+    return f", which seems to say: {proposal['kind']}" if proposal.get("kind") else ", to be read by a person"
 
 
 def _because(body: Table) -> str:

@@ -1,14 +1,14 @@
-"""`holdfast record` and `holdfast release`: what a person learned, and what follows from it."""
+"""`holdfast record`: what a person learned, and what follows from it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from desk.endings import INTERRUPTED, Ending, later, needs_person, wrong
+from desk.endings import wrong
 from desk.speaking import say, say_json, tell
-from desk.stopping import Stopping
 from desk.typed import opened
 from desk.words import ACTIONS, STATES, day, until
 
@@ -28,13 +28,14 @@ def record(
     until: When,
     at: datetime | None,
     action: str | None,
+    proof: Path | None,
     as_json: bool,
     **texts: str,
 ) -> None:
     """Enter the same reply for every request: all are checked first, then all are entered.
 
     Raises:
-        Ending: an unknown kind, or no request.
+        Ending: an unknown kind, no request, or a proof that cannot be read.
         LookupError, ReplyError, LedgerError: nothing was entered, or what was is told.
     """
     from flows import replying
@@ -46,13 +47,20 @@ def record(
     if action and "action" not in replying.KINDS[kind].may:
         raise wrong(f"{kind} takes no --action")
     requests = tuple(dict.fromkeys(requests))
+    shown = _proof(proof)
     entered = []
     with opened() as office:
         replies = []
         for request in requests:
             hold = office.hold(request)
             reply = replying.Reply(
-                kind=kind, on=_local(on, hold, office), until=_local(until, hold, office), at=at, **texts
+                kind=kind,
+                on=local_day(on, hold, office),
+                until=local_day(until, hold, office),
+                at=at,
+                action=action or "send",
+                proof=shown,
+                **texts,
             )
             replying.check(office, request, reply)
             replies.append((hold, reply))
@@ -65,6 +73,18 @@ def record(
             raise
     if as_json:
         say_json(entered)
+
+
+def _proof(path: Path | None) -> bytes:
+    if path is None:
+        return b""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise wrong(f"--proof {path}: {error.strerror or error}") from error
+    if not content:
+        raise wrong(f"--proof {path}: the file is empty; nothing was entered")
+    return content
 
 
 def kinds() -> list[str]:
@@ -81,7 +101,7 @@ def kinds() -> list[str]:
     return lines
 
 
-def _local(when: When, hold: Hold, office: Office) -> date | None:
+def local_day(when: When, hold: Hold, office: Office) -> date | None:
     """A day as typed; "today" is today where the provider is."""
     if not isinstance(when, timedelta):
         return when
@@ -124,40 +144,3 @@ def _strict(hold: Hold) -> str | None:
 
 def _day(on: str | None) -> str:
     return day(on) if on else "no end"
-
-
-def release(request: str, *, because: str, by: str, as_json: bool) -> None:
-    """Record that a hold is to end, and tell the provider at once.
-
-    Raises:
-        Ending: the provider has not confirmed it.
-        LookupError, ReplyError, LedgerError: nothing was recorded.
-    """
-    from flows import replying
-    from flows.sweeping import work_on
-
-    with opened() as office:
-        replying.release(office, request, because=because, by=by)
-        with Stopping() as stopping:
-            report = work_on(office, [request], stop=stopping.stop)
-        hold = office.hold(request)
-    confirmed = hold.released_at is not None
-    said = [each for each in report.done if each.action == "release"]
-    result = said[-1].failed or said[-1].result if said else ""
-    if as_json:
-        say_json({"request": request, "state": str(hold.state), "confirmed": confirmed, "result": result})
-    elif confirmed:
-        said_by = "the provider confirms it" if result else "the provider was told before"
-        say(f"{request}  released: {said_by}.")
-    if confirmed:
-        return
-    failed = [f"  {what}" for _, what in report.failures]
-    if stopping.stop.is_set():
-        raise Ending(INTERRUPTED, "stopped: recorded, and the provider not told; the next sweep does")
-    if report.person:
-        raise needs_person(
-            "needs a person: recorded, but the provider was not told. Tell it, then:",
-            f"  holdfast record released {request}",
-            *failed,
-        )
-    raise later("recorded, but the provider could not be told now; the next sweep tries again", *failed)

@@ -18,7 +18,7 @@ from rich.text import Text
 
 from desk.history import told
 from desk.stage import Stage
-from flows import planning, replying, settings, sweeping
+from flows import asking, planning, replying, settings, sweeping
 from flows.office import Office, office
 from flows.replying import Reply
 from ledger.interface import Event
@@ -248,5 +248,5 @@ def _overload(rate: float) -> Callable[[Story], None]:
 def _let_go(story: Story) -> None:
     request = story.ids[MAIL]
     with story.open() as unit:
-        replying.release(unit, request, because="The MLA answer is here", by="Duty officer")
+        asking.release(unit, request, because="The MLA answer is here", by="Duty officer")
     story.sweep()

@@ -40,6 +40,8 @@ ACTIONS: Mapping[str, str] = {
     "send": "send it",
     "extend": "extend",
     "release": "release",
+    "announce": "announce the production",
+    "clarify": "answer the clarification",
     "poll": "ask the provider",
     "escalate": "tell a person",
     "lapse": "lapse",

@@ -8,20 +8,22 @@ outcome and asks the provider before anything is sent again.
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
 from flows.office import Office, key_of
+from flows.orders import reason
 from flows.retrying import patiently
+from flows.routes import Route, abilities_of, named
 from flows.telling import tell
 from ledger.interface import Claim, Json
 from providers.errors import ConfigurationError, ProviderError, Refused, Unavailable, Unsupported
-from providers.interface import Action, Answer, Exchange, ItemOutcome, State
+from providers.interface import Action, Adapter, Answer, Exchange, ItemOutcome, Order, State
 from timeline.coverage import assumed_sent
+from timeline.days import day_in
 from timeline.decide import Decision, Do
-from timeline.state import Hold
+from timeline.state import Act, Hold
 
 News = list[tuple[str, Mapping[str, Json]]]
 
@@ -52,6 +54,8 @@ def act(office: Office, claim: Claim, hold: Hold, decision: Decision) -> Done:
         Do.SEND: _say,
         Do.EXTEND: _say,
         Do.RELEASE: _say,
+        Do.ANNOUNCE: _say,
+        Do.CLARIFY: _say,
         Do.LOOK_UP: _look_up,
         Do.POLL: _poll,
         Do.ESCALATE: _escalate,
@@ -75,59 +79,130 @@ def _case(office: Office, hold: Hold) -> str:
 
 
 def _say(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tuple[str, str]:
-    """Send, extend or release: the acts that have an effect at the provider."""
+    """Send, extend, release, announce or clarify: the acts that have an effect at the provider.
+
+    A channel that cannot say it sends nothing, so the next one is taken at once; what the provider refused is not
+    tried at another of its doors.
+    """
     action = Action(str(decision.action))
     known = hold.act(action, decision.sequence)
-    base: dict[str, Json] = {"action": str(action), "sequence": decision.sequence}
-    intent = base | {
-        "attempt": known.attempt + 1 if known else 1,
-        "key": key_of(hold.request, action, decision.sequence),
-        "channel": "",
-        "because": decision.because,
-    }
+    attempt = known.attempt if known else 0
     try:
-        adapter = office.adapter(claim.provider)
-        until = _until(hold, action, decision.sequence, office.now())
-        because = _reason(office, hold) if action is Action.RELEASE else decision.because
-        order = office.order(hold, action, decision.sequence, until=until, because=because)
+        ways = _ways(office, claim.provider, hold, action, known)
+    except ConfigurationError as error:
+        base, intent = _begin(hold, decision, attempt + 1)
+        office.append(hold.request, [("intent", intent), _not_set_up(base, error)], claim=claim)
+        return "not sent", str(error)
+    outcome = "unsupported", "there is no channel"
+    for number, route in enumerate(ways, 1):
+        outcome = _say_over(office, claim, hold, decision, route=route, attempt=attempt + number)
+        if outcome[0] != "unsupported":
+            break
+    return outcome
+
+
+TRIES = 6
+"""So many failures in a row on one channel (with the shipped policy five hours), then the next one is tried."""
+
+
+def _ways(office: Office, provider: str, hold: Hold, action: Action, known: Act | None) -> tuple[Route, ...]:
+    """The routes to try, in order: what was sent over one is followed up over it; a dead one gives way."""
+    ways = office.routes(hold, provider)
+    if action is not Action.SEND:
+        return (_taken(office, ways, hold.channel),)
+    turn = (known.failures // TRIES) % len(ways) if known else 0
+    return ways[turn:]
+
+
+def _taken(office: Office, ways: Sequence[Route], channel: str) -> Route:
+    """The route with that channel; the first where there is none (any more)."""
+    if len(ways) == 1:
+        return ways[0]
+    return next((each for each in ways if office.adapter(each).channel == channel), ways[0])
+
+
+def _begin(hold: Hold, decision: Decision, attempt: int) -> tuple[dict[str, Json], dict[str, Json]]:
+    """What every event about an act says, and its intent."""
+    base: dict[str, Json] = {"action": str(decision.action), "sequence": decision.sequence}
+    key = key_of(hold.request, str(decision.action), decision.sequence)
+    return base, base | {"attempt": attempt, "key": key, "channel": "", "because": decision.because}
+
+
+def _say_over(
+    office: Office, claim: Claim, hold: Hold, decision: Decision, *, route: Route, attempt: int
+) -> tuple[str, str]:
+    """Say it over one channel: intent, effect, outcome."""
+    action = Action(str(decision.action))
+    base, intent = _begin(hold, decision, attempt)
+    try:
+        adapter = office.adapter(route)
+        until = asked_until(hold, action, decision.sequence, office.now())
+        because = reason(office, hold.request) if action is Action.RELEASE else decision.because
+        order = office.order(hold, action, decision.sequence, addressee=route.addressee, until=until, because=because)
     except ConfigurationError as error:
         office.append(hold.request, [("intent", intent), _not_set_up(base, error)], claim=claim)
         return "not sent", str(error)
-    office.append(hold.request, [("intent", intent | {"channel": adapter.channel})], claim=claim)
-    speak = {Action.SEND: adapter.send, Action.EXTEND: adapter.extend, Action.RELEASE: adapter.release}[action]
+    intent["channel"] = adapter.channel
+    can = abilities_of(adapter.capabilities)
+    if action is Action.SEND and can != hold.terms.abilities:
+        intent["abilities"] = list[Json](named(can))
+    office.append(hold.request, [("intent", intent)], claim=claim)
     try:
-        answer = patiently(lambda: speak(order))
+        answer = patiently(lambda: SPEAK[action](adapter, order))
     except ConfigurationError as error:
         office.append(hold.request, [_not_set_up(base, error)], claim=claim)
         return "not sent", str(error)
     except ProviderError as error:
         kind, body = _outcome(error)
-        proof = _proof(office, hold, error.exchange)
+        proof = _proof(office, hold, error.exchange) | _packet(office, hold, error)
         office.append(hold.request, [(kind, base | body | proof)], claim=claim)
         return kind, error.reason
     sent = base | {"channel": adapter.channel} | _proof(office, hold, answer.exchange)
     # The clocks run from the earliest instant at which it can have left.
-    office.append(hold.request, [("sent", sent)], at=order.made_at, claim=claim)
+    office.append(hold.request, [("sent", sent), *_stops(hold, order)], at=order.made_at, claim=claim)
     news = read(hold, action, decision.sequence, answer)
     if news:
         office.append(hold.request, news, claim=claim)
     return _said(answer, [kind for kind, _ in news]), ""
 
 
-def _reason(office: Office, hold: Hold) -> str:
-    """Why the hold may end: in the words of the person who asked for it, else because it was produced."""
-    asked = [event.body for event in office.ledger.events(hold.request) if event.kind == "release-asked"]
-    token = asked[0].get("text") if asked else None
-    return str(json.loads(office.vault.unseal(str(token)))) if token else "the data were produced"
+SPEAK: Mapping[Action, Callable[[Adapter, Order], Answer]] = {
+    Action.SEND: lambda adapter, order: adapter.send(order),
+    Action.EXTEND: lambda adapter, order: adapter.extend(order),
+    Action.RELEASE: lambda adapter, order: adapter.release(order),
+    Action.ANNOUNCE: lambda adapter, order: adapter.announce(order),
+    Action.CLARIFY: lambda adapter, order: adapter.clarify(order),
+}
+
+
+def _stops(hold: Hold, order: Order) -> News:
+    """The clock that stops because it was said, in the same step as the sending."""
+    if order.action is Action.CLARIFY:
+        return [("clarification-answered", {})]
+    if order.action is Action.ANNOUNCE:
+        on = day_in(order.made_at, hold.terms.provider.zone)
+        return [("production-announced", {"on": on.isoformat(), "reference": order.production_reference})]
+    return []
+
+
+def _packet(office: Office, hold: Hold, error: ProviderError) -> dict[str, Json]:
+    """What a person is handed to say it instead: sealed whole, its digest and size in clear."""
+    if not isinstance(error, Unsupported) or error.packet is None:
+        return {}
+    return {
+        "packet": office.seal(_case(office, hold), error.packet, "packet"),
+        "packet_sha256": hashlib.sha256(error.packet).hexdigest(),
+        "packet_size": len(error.packet),
+    }
 
 
 def _not_set_up(base: Mapping[str, Json], error: ConfigurationError) -> tuple[str, Mapping[str, Json]]:
     return "unavailable", dict(base) | {"reason": f"our set-up: {error}", "ground": "configuration"}
 
 
-def _until(hold: Hold, action: Action, sequence: int, now: datetime) -> date | None:
+def asked_until(hold: Hold, action: Action, sequence: int, now: datetime) -> date | None:
     """The last day to ask for: what the law gives, before any roll-over."""
-    if action is Action.RELEASE:
+    if action not in {Action.SEND, Action.EXTEND}:
         return None
     expiry = assumed_sent(hold, now).expiry_after(sequence if action is Action.EXTEND else 0)
     return expiry.legal_base_on if expiry else None
@@ -174,7 +249,11 @@ GONE = frozenset({State.EXPIRED, State.RELEASED, State.NOT_HELD})
 
 def read(hold: Hold, action: Action, sequence: int, answer: Answer) -> News:
     """The news in an answer, as events: only what changes the record."""
+    if answer.state is State.SENT:
+        return []  # handed over, and nothing heard: `sent` says it all
     news: News = []
+    if answer.question and answer.question not in hold.questions:
+        news.append(("clarification", {"question": answer.question}))
     items = _item_news(hold, answer)
     fresh = [each for each in answer.references if each not in hold.references]
     receipt: dict[str, Json] = {"references": list[Json](fresh)}
@@ -244,11 +323,12 @@ def _look_up(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tu
     action = Action(decision.about)
     base: dict[str, Json] = {"action": str(action), "sequence": decision.sequence}
     known = hold.act(action, decision.sequence)
+    assert known is not None  # noqa: S101 - only a begun act is looked up
     try:
-        adapter = office.adapter(claim.provider)
-        order = office.order(
-            hold, action, decision.sequence, until=_until(hold, action, decision.sequence, office.now())
-        )
+        route = _taken(office, office.routes(hold, claim.provider), known.channel)
+        adapter = office.adapter(route)
+        until = asked_until(hold, action, decision.sequence, office.now())
+        order = office.order(hold, action, decision.sequence, addressee=route.addressee, until=until)
         found = patiently(lambda: adapter.find(order))
     except ConfigurationError as error:
         office.append(hold.request, [("outcome-unknown", base | {"reason": f"our set-up: {error}"})], claim=claim)
@@ -259,9 +339,8 @@ def _look_up(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tu
     if found is None:
         office.append(hold.request, [("absent", base)], claim=claim)
         return "the provider does not have it: it will be sent again", ""
-    assert known is not None  # noqa: S101 - only a begun act is looked up
     sent = base | {"channel": adapter.channel, "found": True} | _proof(office, hold, found.exchange)
-    office.append(hold.request, [("sent", sent)], at=known.began_at, claim=claim)
+    office.append(hold.request, [("sent", sent), *_stops(hold, order)], at=known.began_at, claim=claim)
     news = read(hold, action, decision.sequence, found)
     if news:
         office.append(hold.request, news, claim=claim)
@@ -271,8 +350,9 @@ def _look_up(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tu
 def _poll(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tuple[str, str]:
     """Ask how the request stands."""
     try:
-        adapter = office.adapter(claim.provider)
-        order = office.order(hold, Action.STATUS, 1)
+        route = _taken(office, office.routes(hold, claim.provider), hold.channel)
+        adapter = office.adapter(route)
+        order = office.order(hold, Action.STATUS, 1, addressee=route.addressee)
         answer = patiently(lambda: adapter.status(order))
     except (ProviderError, ConfigurationError) as error:
         reason = error.reason if isinstance(error, ProviderError) else f"our set-up: {error}"

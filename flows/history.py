@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any
@@ -57,7 +58,7 @@ def freeze_terms(
                 "verified": mla.source.verified,
             },
         },
-        "abilities": {name: getattr(abilities, name) for name in ("poll", "extend", "release", "find")},
+        "abilities": asdict(abilities),
         "holidays": {day.isoformat(): name for day, name in public_holidays(state, years).items()},
     }
     return json.dumps(record, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=_text).encode()

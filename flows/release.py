@@ -9,7 +9,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.entry import Person, RequestId, Run, carry_out, form
-from flows.replying import release
+from flows.asking import release
 from flows.sweeping import Report, work_on
 
 

@@ -6,6 +6,7 @@ nothing: the fold takes news once.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ class Reply:
     """What a person enters. Which fields a kind needs and may have stands in `KINDS`.
 
     `on` and `until` are days at the provider, `at` an instant; `text` is sealed; `by` names the person.
+    `channel` is what it was sent over, where that is not the channel it was meant for; `proof` is a file that shows
+    it (a screenshot, a receipt, a proof of dispatch), kept sealed with its digest.
     """
 
     kind: str
@@ -41,13 +44,15 @@ class Reply:
     action: str = "send"
     ground: str = ""
     about: str = ""
-    text: str = ""
+    channel: str = ""
+    text: str = field(default="", repr=False)
+    proof: bytes = field(default=b"", repr=False)
     by: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kind:
-    """What one kind of entry means, and the fields it needs and may have besides `text` and `by`."""
+    """What one kind of entry means, and the fields it needs and may have besides `text`, `proof` and `by`."""
 
     what: str
     needs: tuple[str, ...] = ()
@@ -55,7 +60,7 @@ class Kind:
 
 
 KINDS: Mapping[str, Kind] = {
-    "sent": Kind(what="a person sent it (portal, letter, phone)", may=("at", "action")),
+    "sent": Kind(what="a person sent it (portal, letter, phone)", may=("at", "action", "channel")),
     "acknowledged": Kind(what="the provider says that it has the request", may=("reference", "on", "until")),
     "preserved": Kind(what="the provider says that it keeps the data", may=("reference", "on", "until", "item")),
     "refused": Kind(what="the provider says no", needs=("ground",), may=("action", "at")),
@@ -83,7 +88,10 @@ KINDS: Mapping[str, Kind] = {
 YEAR = timedelta(days=365)
 """A day further off than that is taken for a mistyped year: what is entered moves the clocks for good."""
 
-FIELDS = ("reference", "on", "until", "at", "item", "ground", "about", "text")
+LARGEST_PROOF = 25 << 20
+"""Bytes of a proof that the ledger takes: it is kept for ever."""
+
+FIELDS = ("reference", "on", "until", "at", "item", "ground", "about", "channel", "text")
 
 
 def record(office: Office, request: str, reply: Reply) -> tuple[Hold, Decision]:
@@ -95,7 +103,7 @@ def record(office: Office, request: str, reply: Reply) -> tuple[Hold, Decision]:
     """
     hold, now = office.hold(request), office.now()
     _check(hold, reply, now)
-    _name_no_account(office, hold, reference=reply.reference, by=reply.by)
+    name_no_account(office, hold, reference=reply.reference, channel=reply.channel, by=reply.by)
     events = _events(office, hold, reply)
     at = reply.at.astimezone(UTC) if reply.at else None
     office.append(request, events, at=at)
@@ -107,7 +115,18 @@ def check(office: Office, request: str, reply: Reply) -> None:
     """Whether `record` would take a reply; enters nothing. Raises what `record` raises."""
     hold = office.hold(request)
     _check(hold, reply, office.now())
-    _name_no_account(office, hold, reference=reply.reference, by=reply.by)
+    name_no_account(office, hold, reference=reply.reference, channel=reply.channel, by=reply.by)
+
+
+def entries(
+    office: Office, request: str, reply: Reply, *, source: str = "person"
+) -> list[tuple[str, Mapping[str, Json]]]:
+    """The events that `record` would append, for who appends them together with others. Raises what `record` raises.
+
+    `source` is where the news comes from, where no person entered it.
+    """
+    check(office, request, reply)
+    return [(kind, {**body, "source": source}) for kind, body in _events(office, office.hold(request), reply)]
 
 
 def _check(hold: Hold, reply: Reply, now: datetime) -> None:
@@ -125,6 +144,8 @@ def _check(hold: Hold, reply: Reply, now: datetime) -> None:
         raise ReplyError(f"--on {reply.on} lies in the future (today is {today}): enter what has happened")
     if reply.at and reply.at > now + timedelta(minutes=5):
         raise ReplyError("--at lies in the future: enter what has happened")
+    if len(reply.proof) > LARGEST_PROOF:
+        raise ReplyError(f"--proof is larger than {LARGEST_PROOF >> 20} MB: a screenshot or a receipt is enough")
     if reply.ground and reply.ground not in GROUNDS:
         raise ReplyError(f"unknown ground; {meant(reply.ground, GROUNDS)}")
     if reply.item and reply.item not in {item.id for item in hold.items}:
@@ -135,8 +156,8 @@ def _check(hold: Hold, reply: Reply, now: datetime) -> None:
     _can_be(hold, reply, now)
 
 
-def _name_no_account(office: Office, hold: Hold, **texts: str) -> None:
-    """What is kept in clear may not name an account of the request."""
+def name_no_account(office: Office, hold: Hold, **texts: str) -> None:
+    """What is kept in clear may not name an account of the request. `ReplyError` says which text does."""
     if any(texts.values()):
         sealed = str(office.ledger.events(hold.request)[0].body["sealed"])
         accounts = Accounts(item["value"] for item in json.loads(office.vault.unseal(sealed))["items"])
@@ -194,15 +215,27 @@ def _fits(hold: Hold, reply: Reply) -> None:
         raise ReplyError("nothing was escalated about this request")
 
 
-def _events(office: Office, hold: Hold, reply: Reply) -> list[tuple[str, Mapping[str, Json]]]:
+def _told(office: Office, hold: Hold, reply: Reply) -> dict[str, Json]:
+    """What every entry may say: who, the reference, and sealed the remark and the proof."""
     body: dict[str, Json] = {"source": "person"}
+    case = str(office.ledger.events(hold.request)[0].body["case"])
     if reply.by:
         body["by"] = reply.by
     if reply.text:
-        case = str(office.ledger.events(hold.request)[0].body["case"])
-        body["text"] = office.seal(case, _quoted(reply.text), "text")
+        body["text"] = office.seal(case, quoted(reply.text), "text")
     if reply.reference:
         body["reference"] = reply.reference
+    if reply.proof:
+        body |= {
+            "proof": office.seal(case, reply.proof, "proof"),
+            "proof_sha256": hashlib.sha256(reply.proof).hexdigest(),
+            "proof_size": len(reply.proof),
+        }
+    return body
+
+
+def _events(office: Office, hold: Hold, reply: Reply) -> list[tuple[str, Mapping[str, Json]]]:
+    body = _told(office, hold, reply)
     references: list[Json] = [reply.reference] if reply.reference else []
     receipt: dict[str, Json] = {"references": references} | (
         {"received_on": reply.on.isoformat()} if reply.on else {}
@@ -212,7 +245,13 @@ def _events(office: Office, hold: Hold, reply: Reply) -> list[tuple[str, Mapping
     sequence = hold.granted + 1 if reply.action == "extend" else 1
     match reply.kind:
         case "sent" | "refused":
-            act: dict[str, Json] = {"action": reply.action, "sequence": sequence, "channel": "person"}
+            act: dict[str, Json] = {
+                "action": reply.action,
+                "sequence": sequence,
+                "channel": reply.channel or "person",
+            }
+            if reply.channel and reply.action == "send":
+                act["abilities"] = []  # what a person sent over another channel, a person follows up
             return [(reply.kind, body | act | ({"ground": reply.ground} if reply.ground else {}))]
         case "acknowledged":
             return [("acknowledged", body | receipt), *([("preserved", until)] if until else [])]
@@ -232,28 +271,6 @@ def _events(office: Office, hold: Hold, reply: Reply) -> list[tuple[str, Mapping
             return [(reply.kind, body | on)]
 
 
-def _quoted(text: str) -> bytes:
+def quoted(text: str) -> bytes:
+    """A text as it is sealed."""
     return json.dumps(text, ensure_ascii=False).encode()
-
-
-def release(office: Office, request: str, *, because: str, by: str = "") -> Hold:
-    """Ask for the release of a hold; the next act on it tells the provider.
-
-    Raises:
-        LookupError: there is no such request.
-        ReplyError: it has ended already, no reason is given, or `by` names an account.
-    """
-    hold = office.hold(request)
-    if not because.strip():
-        raise ReplyError("a release needs a reason: --because TEXT")
-    if hold.ended and hold.state is not State.PRODUCED:
-        raise ReplyError(f"{request} is {hold.state} already: there is nothing to release")
-    if hold.strict_start is None:
-        raise ReplyError(f"{request} was never sent: there is nothing to release")
-    _name_no_account(office, hold, by=by)
-    case = str(office.ledger.events(request)[0].body["case"])
-    body: dict[str, Json] = {"text": office.seal(case, _quoted(because), "text")}
-    if by:
-        body["by"] = by
-    office.append(request, [("release-asked", body)])
-    return office.hold(request)

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from unit_support import MORNING, Unit
 
-from flows.replying import KINDS, Reply, ReplyError, record, release
+from flows.asking import release
+from flows.replying import KINDS, Reply, ReplyError, record
 from providers.interface import Action
 from providers.memory import Behaviour, Does
 from timeline.events import KINDS as EVENTS

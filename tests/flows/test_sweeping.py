@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from unit_support import CANARY, MORNING, Unit
 
-from flows import replying, sweeping
+from flows import asking, replying, sweeping
 from flows.replying import Reply
 from ledger.interface import LedgerUnusable
 from providers.interface import Action, Answer, Order
@@ -252,7 +252,7 @@ def test_a_hold_that_cannot_be_kept_is_told_before_it_lapses(unit: Unit) -> None
 def test_a_release_is_asked_for_and_told_to_the_provider(unit: Unit) -> None:
     alpha = unit.play("alpha")
     (request,) = unit.preserve()
-    replying.release(unit.office, request, because="charges were dropped")
+    asking.release(unit.office, request, because="charges were dropped")
     unit.sweep()
     assert alpha.effects(request, Action.RELEASE, 1) == 1
     assert unit.office.hold(request).state is State.RELEASED
