@@ -10,49 +10,9 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from desk import outlook
-from desk.catalogue_tables import PERSONS
-from desk.problems import plainly
 from desk.words import Table, number
 
 FACTS = {"zone": "counts days in", "state": "addressee's State"}
-NOTICE = {True: "TELLS its user", False: "tells nobody", None: "may tell its user"}
-
-
-def providers_page(rows: Sequence[Table], today: date, stale: int) -> Iterator[RenderableType]:
-    """One row for each provider."""
-    table = outlook.grid("fixed", "flow", "flow", "flow", "flow", "fixed")
-    table.add_row(*_titles("ID", "REACHED BY", "HOLDS", "EXTENDS", "NOTICE", "READ"))
-    for row in rows:
-        holds = row["holds"] or [None]
-        table.add_row(
-            Text(row["id"], style="bold"),
-            Text(f"{row['adapter']}: {', '.join(dict.fromkeys(row['channels']))}"),
-            Text("\n".join(map(_holds, holds))),
-            Text("\n".join(map(_extends, holds))),
-            Text(NOTICE[row["notifies_on_preservation"]], style="yellow" if row["notifies_on_preservation"] else ""),
-            _read(row, today, stale),
-        )
-    yield table
-    yield Text()
-    yield Text(f"{number(len(rows), 'provider')}. `holdfast providers show ID` gives every figure.", style="dim")
-
-
-def _holds(hold: Table | None) -> str:
-    if hold is None:
-        return "as the law says"
-    days = number(hold["days"], "day") if hold["days"] else "as the law says"
-    who = "" if hold["requester"] == "any" else f"{hold['requester'].replace('-', ' ')}: "
-    return f"{who}{days}{', courtesy' if hold['discretionary'] else ''}"
-
-
-def _extends(hold: Table | None) -> str:
-    if hold is None or (hold["extension_count"] is None and not hold["extension_days"]):
-        return "perhaps" if hold and hold["extension_discretionary"] else "as the law says"
-    if hold["extension_count"] == 0:
-        return "never"
-    times = f"{hold['extension_count']} × " if hold["extension_count"] else ""
-    days = number(hold["extension_days"], "day") if hold["extension_days"] else "as the law says"
-    return f"{times}{days}{', courtesy' if hold['extension_discretionary'] else ''}"
 
 
 def instruments_page(rows: Sequence[Table], today: date, stale: int) -> Iterator[RenderableType]:
@@ -80,20 +40,17 @@ def _prolongs(extension: Table) -> str:
     return f"{times} {extension['period']}{decided}"
 
 
-def _titles(*titles: str) -> list[Text]:
-    return [Text(title, style="dim") for title in titles]
-
-
 def _read(row: Table, today: date, stale: int, then: str = "\n") -> Text:
     """How old the oldest figure is, and how many are not verified."""
-    age = (today - date.fromisoformat(row["oldest_read_on"])).days
-    text = Text(_age(age), style="yellow" if age > stale else "")
+    days = (today - date.fromisoformat(row["oldest_read_on"])).days
+    text = Text(age(days), style="yellow" if days > stale else "")
     if row["unverified"]:
         text.append(f"{then}{row['unverified']} unverified", style="yellow")
     return text
 
 
-def _age(days: int) -> str:
+def age(days: int) -> str:
+    """How long ago something was read."""
     return "today" if days <= 0 else f"{days} d ago"
 
 
@@ -107,14 +64,14 @@ def record_page(record: Table, stale: int) -> Iterator[RenderableType]:
             table.add_row(Text(FACTS.get(key, key.replace("_", " ")), style="dim"), Text(str(value)))
     yield outlook.indented(table)
     for note in record["notes"]:
-        yield outlook.indented(_hanging(note))
+        yield outlook.indented(hanging(note))
     yield Text()
     table = outlook.grid("fixed", "flow")
     for figure in record["figures"]:
         text = Text(_values(figure["values"]))
         text.append(f"\n{figure['source']}", style="dim")
         old = figure["age_days"] > stale
-        text.append(f"\nread {figure['read_on']}, {_age(figure['age_days'])}", style="yellow" if old else "dim")
+        text.append(f"\nread {figure['read_on']}, {age(figure['age_days'])}", style="yellow" if old else "dim")
         text.append(f"; confidence {figure['confidence']}", style="dim")
         if not figure["verified"]:
             text.append("; NOT VERIFIED", style="bold yellow")
@@ -122,7 +79,8 @@ def record_page(record: Table, stale: int) -> Iterator[RenderableType]:
     yield outlook.indented(table)
 
 
-def _hanging(note: str) -> RenderableType:
+def hanging(note: str) -> RenderableType:
+    """A note with a dash before it."""
     table = outlook.grid("fixed", "flow")
     table.add_row(Text("–"), Text(note))
     return table
@@ -143,20 +101,3 @@ def _value(key: str, value: Any) -> str:
         parts = [_values(each) if isinstance(each, Mapping) else str(each) for each in value]
         return f"{name} {'; '.join(parts)}"
     return f"{name} {value}"
-
-
-def check_page(findings: Sequence[Table], providers: int) -> Iterator[RenderableType]:
-    """Findings by provider; what a person can mend first."""
-    if not findings:
-        yield Text(f"{number(providers, 'provider')}: every figure is there, verified and fresh.")
-        return
-    by_provider: dict[str, list[Table]] = {}
-    for each in sorted(findings, key=lambda each: (each["provider"], each["finding"] not in PERSONS)):
-        by_provider.setdefault(each["provider"], []).append(each)
-    for provider, own in by_provider.items():
-        yield Text(provider, style="bold")
-        table = outlook.grid("fixed", "fixed", "flow")
-        for each in own:
-            style = "yellow" if each["finding"] in PERSONS else "dim"
-            table.add_row(Text(each["finding"], style=style), Text(each["place"]), Text(plainly(each["what"])))
-        yield outlook.indented(table)

@@ -17,12 +17,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from desk import channels
 from desk.board_page import board_page
 from desk.endings import wrong
 from desk.history import told
 from desk.plan_page import plan_page
 from desk.stage import Stage
-from desk.story import BEGINS, SOCIAL, Story
+from desk.story import BEGINS, SOCIAL, Story, script
 from flows import intake, planning, settings, sweeping
 from flows.office import Office, office
 
@@ -63,7 +64,7 @@ def _play(stage: Stage, console: Console) -> int:
     under = f"Prefect: {stage.prefect_api}" if flows_run else "Prefect did not come up: working directly"
     _title(console, f"2. {DAYS} days, with things going wrong on purpose", under)
     requests = {draft.request.provider: request for draft, request in zip(drafts, ids, strict=True)}
-    story = Story(stage, console, requests, flows_run=flows_run)
+    story = Story(stage, console, requests, flows_run=flows_run, scenes=script())
     story.issue()
     story.live(BEGINS + timedelta(days=DAYS))
     runs = (
@@ -97,9 +98,11 @@ def _end(story: Story, began: float) -> int:
         console.print(fits if not findings else Text(findings[0].what, style="bold red"))
         _title(console, "6. The sandbox's own account, compared with the ledger's")
         equal = _compare(story, unit)
+    _title(console, "7. One case to six providers, over six channels", "examples/channels/case.toml")
+    kept = channels.play(story.stage, console)
     console.print()
-    good = equal and not findings
-    result = "All equal." if equal else "NOT EQUAL."
+    good = equal and kept and not findings
+    result = "All equal, and all kept." if good else "NOT EQUAL, or not kept."
     console.print(Text(f"{result} {time.monotonic() - began:.0f} s.", style="bold green" if good else "bold red"))
     return 0 if good else 1
 

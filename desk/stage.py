@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -19,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from flows.settings import VARIABLES
+
+PLAYED = Path(__file__).resolve().parent.parent / "examples" / "channels" / "config"
 
 POLICY = """
 # For the demonstration: holds are asked about every three weeks, so that 200 days pass quickly.
@@ -65,7 +68,7 @@ class Stage:
         self.prefect_api = prefect_api
         self._processes: list[subprocess.Popen[Any]] = []
         overlay = folder / "config"
-        overlay.mkdir()
+        shutil.copytree(PLAYED, overlay)  # the contact points and providers that only the demonstration has
         (overlay / "policy.toml").write_text(POLICY)
         self.sandbox = self._start_sandbox()
         for name in VARIABLES:  # nothing of the unit's own

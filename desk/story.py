@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import textwrap
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -58,11 +58,13 @@ class Scene:
 class Story:
     """The case as it is lived through: the simulated moment, and what was seen of the record."""
 
-    def __init__(self, stage: Stage, console: Console, ids: Mapping[str, str], *, flows_run: bool) -> None:
+    def __init__(
+        self, stage: Stage, console: Console, ids: Mapping[str, str], *, flows_run: bool, scenes: Sequence[Scene] = ()
+    ) -> None:
         self.stage, self.console, self.ids, self.flows_run = stage, console, ids, flows_run
         self.now = BEGINS
         self.seen = self.runs = self.failed = 0
-        self.scenes = sorted(script(), key=lambda scene: scene.at)
+        self.scenes = sorted(scenes, key=lambda scene: scene.at)
         self.ignored = ""  # what the duty officer overlooks, so that the ladder is climbed
 
     def open(self) -> AbstractContextManager[Office]:
@@ -187,7 +189,8 @@ def _shown(event: Event) -> dict[str, Any]:
     return {"kind": event.kind, "at": instant, "recorded_at": instant, "actor": event.actor, "body": body}
 
 
-def _on(day: int, hour: int = 10) -> datetime:
+def on(day: int, hour: int = 10) -> datetime:
+    """The hour of a day of the story, counted from its first."""
     return BEGINS.replace(hour=hour) + timedelta(days=day)
 
 
@@ -195,20 +198,18 @@ def script() -> tuple[Scene, ...]:
     """What people and the world do, and when."""
     return (
         Scene(at=BEGINS + timedelta(minutes=1), do=lambda story: story.stage.faults(MAIL, drop_after_effect=0)),
-        Scene(at=_on(10), do=_mla_sent, what="The central authority sends the MLA request."),
-        Scene(at=_on(38), do=_mla_received, what="The requested State has the MLA request."),
-        Scene(at=_on(39), do=_overlook("ending")),
+        Scene(at=on(10), do=_mla_sent, what="The central authority sends the MLA request."),
+        Scene(at=on(38), do=_mla_received, what="The requested State has the MLA request."),
+        Scene(at=on(39), do=_overlook("ending")),
+        Scene(at=on(50), do=_announced, what="A production order is issued, and announced to the network (Annex V)."),
+        Scene(at=on(57), do=_overload(1), what="The mail provider's servers are overloaded for three days."),
+        Scene(at=on(60, 10), do=_overload(0)),
         Scene(
-            at=_on(50), do=_announced, what="A production order is issued, and announced to the network (Annex V)."
-        ),
-        Scene(at=_on(57), do=_overload(1), what="The mail provider's servers are overloaded for three days."),
-        Scene(at=_on(60, 10), do=_overload(0)),
-        Scene(
-            at=_on(160),
+            at=on(160),
             do=_let_go,
             what="The MLA answer is here: the mail provider's data are no longer needed there.",
         ),
-        Scene(at=_on(170), do=_produced, what="The network has produced its data."),
+        Scene(at=on(170), do=_produced, what="The network has produced its data."),
     )
 
 

@@ -109,16 +109,14 @@ def _ways(office: Office, provider: str, hold: Hold, action: Action, known: Act 
     """The routes to try, in order: what was sent over one is followed up over it; a dead one gives way."""
     ways = office.routes(hold, provider)
     if action is not Action.SEND:
-        return (_taken(office, ways, hold.channel),)
+        return (_taken(ways, hold.route),)
     turn = (known.failures // TRIES) % len(ways) if known else 0
     return ways[turn:]
 
 
-def _taken(office: Office, ways: Sequence[Route], channel: str) -> Route:
-    """The route with that channel; the first where there is none (any more)."""
-    if len(ways) == 1:
-        return ways[0]
-    return next((each for each in ways if office.adapter(each).channel == channel), ways[0])
+def _taken(ways: Sequence[Route], route: str) -> Route:
+    """The way of that id; the first where there is none (any more)."""
+    return next((each for each in ways if each.id == route), ways[0])
 
 
 def _begin(hold: Hold, decision: Decision, attempt: int) -> tuple[dict[str, Json], dict[str, Json]]:
@@ -142,7 +140,7 @@ def _say_over(
     except ConfigurationError as error:
         office.append(hold.request, [("intent", intent), _not_set_up(base, error)], claim=claim)
         return "not sent", str(error)
-    intent["channel"] = adapter.channel
+    intent |= {"channel": adapter.channel, "route": route.id}
     can = abilities_of(adapter.capabilities)
     if action is Action.SEND and can != hold.terms.abilities:
         intent["abilities"] = list[Json](named(can))
@@ -157,7 +155,7 @@ def _say_over(
         proof = _proof(office, hold, error.exchange) | _packet(office, hold, error)
         office.append(hold.request, [(kind, base | body | proof)], claim=claim)
         return kind, error.reason
-    sent = base | {"channel": adapter.channel} | _proof(office, hold, answer.exchange)
+    sent = base | {"channel": adapter.channel, "route": route.id} | _proof(office, hold, answer.exchange)
     # The clocks run from the earliest instant at which it can have left.
     office.append(hold.request, [("sent", sent), *_stops(hold, order)], at=order.made_at, claim=claim)
     news = read(hold, action, decision.sequence, answer)
@@ -325,7 +323,7 @@ def _look_up(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tu
     known = hold.act(action, decision.sequence)
     assert known is not None  # noqa: S101 - only a begun act is looked up
     try:
-        route = _taken(office, office.routes(hold, claim.provider), known.channel)
+        route = _taken(office.routes(hold, claim.provider), known.route)
         adapter = office.adapter(route)
         until = asked_until(hold, action, decision.sequence, office.now())
         order = office.order(hold, action, decision.sequence, addressee=route.addressee, until=until)
@@ -339,7 +337,9 @@ def _look_up(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tu
     if found is None:
         office.append(hold.request, [("absent", base)], claim=claim)
         return "the provider does not have it: it will be sent again", ""
-    sent = base | {"channel": adapter.channel, "found": True} | _proof(office, hold, found.exchange)
+    sent = (
+        base | {"channel": adapter.channel, "route": route.id, "found": True} | _proof(office, hold, found.exchange)
+    )
     office.append(hold.request, [("sent", sent), *_stops(hold, order)], at=known.began_at, claim=claim)
     news = read(hold, action, decision.sequence, found)
     if news:
@@ -350,7 +350,7 @@ def _look_up(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tu
 def _poll(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tuple[str, str]:
     """Ask how the request stands."""
     try:
-        route = _taken(office, office.routes(hold, claim.provider), hold.channel)
+        route = _taken(office.routes(hold, claim.provider), hold.route)
         adapter = office.adapter(route)
         order = office.order(hold, Action.STATUS, 1, addressee=route.addressee)
         answer = patiently(lambda: adapter.status(order))

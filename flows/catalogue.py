@@ -13,25 +13,21 @@ runs. `read_instrument` and `read_provider_terms` read them again.
 from __future__ import annotations
 
 import copy
+import os
 import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from flows.authorities import Authorities, read_directory
 from flows.law import read_forecasts, read_instrument
 from flows.policy import RungChannels, read_policy
-from flows.practice import (
-    Channel,
-    Documents,
-    Entity,
-    IdentifierRule,
-    ProviderEntry,
-    read_provider,
-    read_provider_terms,
-)
+from flows.practice import read_provider, read_provider_terms
+from flows.provider_entry import Channel, Documents, Entity, IdentifierRule, ProviderEntry
 from flows.reading import SOURCE_KEYS, ConfigurationErrors, Table, meant
 from timeline.rules import Instrument, MlaProfile, Policy, Source
 
@@ -56,7 +52,7 @@ __all__ = [
 SHIPPED = Path(__file__).resolve().parent.parent / "config"
 
 _SINGLE = ("mla.toml", "policy.toml")
-_KINDS = ("instruments", "providers")
+_KINDS = ("instruments", "providers", "authorities")
 _Value = TypeVar("_Value")
 _Read = Callable[[Mapping[str, Any], str], _Value]
 _TOML_PLACE = re.compile(r"(?P<what>.*) \(at (?P<place>line \d+, column \d+|end of document)\)", re.DOTALL)
@@ -76,7 +72,8 @@ class Catalogue:
     """The law, the practice and the policy, checked. Mappings are by id and cannot be changed.
 
     `profile_by_state` names the profile published for a requested State; it is advice for a person: a case
-    that names no profile gets the default one.
+    that names no profile gets the default one. `long_period_days`, `many_identifiers` and `accounts` are the unit's:
+    see `flows.policy.Decided`.
     """
 
     instruments: Mapping[str, Instrument]
@@ -87,7 +84,11 @@ class Catalogue:
     policy: Policy
     rung_channels: tuple[RungChannels, ...]
     stale_after_days: int
+    long_period_days: int
+    many_identifiers: int
+    accounts: tuple[str, ...]
     raw: Mapping[str, Mapping[str, Any]]
+    authorities: Authorities = field(default_factory=Authorities)
 
     def profile(self, id: str = "") -> MlaProfile:  # noqa: A002 - the word of the domain
         """The profile of that id, the default one for "". `LookupError` says which there are."""
@@ -124,16 +125,17 @@ def figures(raw: Mapping[str, Any], where: str = "", place: str = "") -> Iterato
         )
     for key, value in raw.items():
         inner = f"{place}.{key}" if place else key
+        if inner == "adapter":
+            continue  # how it is spoken to is no fact about it
         if isinstance(value, Mapping):
-            if key != "adapter":
-                yield from figures(value, where, inner)
+            yield from figures(value, where, inner)
         elif isinstance(value, list | tuple):
             for number, each in enumerate(value):
                 if isinstance(each, Mapping):
                     yield from figures(each, where, f"{inner}[{number}]")
 
 
-def _toml(path: Path, shown: str) -> dict[str, Any]:
+def toml_table(path: Path, shown: str) -> dict[str, Any]:
     """Parse one file; an empty one is an error, since it says nothing where somebody meant something."""
     try:
         text = path.read_bytes().decode()
@@ -153,13 +155,13 @@ def _toml(path: Path, shown: str) -> dict[str, Any]:
     return table
 
 
-def _laid_over(under: Mapping[str, Any], over: Mapping[str, Any], where: str) -> dict[str, Any]:
+def laid_over(under: Mapping[str, Any], over: Mapping[str, Any], where: str) -> dict[str, Any]:
     """Merge key by key. A figure changed without a source of its own must not pass for the shipped source's."""
     merged = dict(under)
     for key, value in over.items():
         below = under.get(key)
         if isinstance(below, Mapping) and isinstance(value, Mapping):
-            merged[key] = _laid_over(below, value, where)
+            merged[key] = laid_over(below, value, where)
         else:
             merged[key] = value
     if "source" in under and "source" not in over and any(merged[key] != under.get(key) for key in over):
@@ -219,10 +221,10 @@ class _Reader:
                 continue
             where = f"{folder.shown}/{name}"
             try:
-                over = _toml(folder.files[name], where)
+                over = toml_table(folder.files[name], where)
                 if "like" in over:
                     table = self._like(over.pop("like"), name, where)
-                table = _laid_over(table, over, where)
+                table = laid_over(table, over, where)
                 value = _checked(read, table, where)
             except ConfigurationErrors as wrong:
                 self.errors.extend(wrong.errors)
@@ -243,15 +245,18 @@ class _Reader:
             raise ConfigurationErrors(
                 [f"{where}: like: expected the id of a shipped record; {meant(str(other), known)}"]
             )
-        table = _toml(path, f"{self.folders[0].shown}/{model}")
+        table = toml_table(path, f"{self.folders[0].shown}/{model}")
         if "like" in table:
             raise ConfigurationErrors([f"{where}: like: {other} is itself like another; name that one"])
         return table
 
+    def names(self, kind: str) -> list[str]:
+        """The files of a kind, of all folders, by name."""
+        return sorted({name for folder in self.folders for name in folder.files if name.startswith(f"{kind}/")})
+
     def every(self, kind: str, read: _Read[_Value]) -> Mapping[str, _Value]:
         """The values of a kind of file, by id, in the order of their names."""
-        names = {name for folder in self.folders for name in folder.files if name.startswith(f"{kind}/")}
-        values = {Path(name).stem: self.read(name, read) for name in sorted(names)}
+        values = {Path(name).stem: self.read(name, read) for name in self.names(kind)}
         return MappingProxyType({name: value for name, value in values.items() if value is not None})
 
 
@@ -267,6 +272,21 @@ def _checked(read: _Read[_Value], table: Mapping[str, Any], where: str) -> _Valu
     if errors:
         raise ConfigurationErrors(errors)
     return value
+
+
+def files(overlay: Path | None = None, shipped: Path | None = None) -> tuple[tuple[str, int, int, int], ...]:
+    """Which folders, and every file in them as it is now: name, size, time and number.
+
+    Where this is the same, `load` would read the same.
+    """
+    found = [(str(overlay), 0, 0, 0)]
+    for root in (shipped or SHIPPED, overlay):
+        for folder, _, names in os.walk(root) if root is not None else ():
+            for name in names:
+                with suppress(OSError):  # gone meanwhile: `load` will say so
+                    seen = (Path(folder) / name).stat()
+                    found.append((f"{folder}/{name}", seen.st_size, seen.st_mtime_ns, seen.st_ino))
+    return tuple(sorted(found))
 
 
 def load(overlay: Path | None = None, shipped: Path | None = None) -> Catalogue:
@@ -291,6 +311,7 @@ def load(overlay: Path | None = None, shipped: Path | None = None) -> Catalogue:
     providers = reader.every("providers", read_provider)
     forecasts = reader.read("mla.toml", read_forecasts)
     decided = reader.read("policy.toml", read_policy)
+    authorities = read_directory(reader.names("authorities"), reader.read)
     if errors or forecasts is None or decided is None:
         raise ConfigurationErrors(errors)
     return Catalogue(
@@ -302,5 +323,9 @@ def load(overlay: Path | None = None, shipped: Path | None = None) -> Catalogue:
         policy=decided.policy,
         rung_channels=decided.rung_channels,
         stale_after_days=decided.stale_after_days,
+        long_period_days=decided.long_period_days,
+        many_identifiers=decided.many_identifiers,
+        accounts=decided.accounts,
         raw=MappingProxyType(reader.raw),
+        authorities=authorities,
     )

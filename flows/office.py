@@ -10,18 +10,21 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 
 from flows import catalogue as catalogues
-from flows.catalogue import Catalogue, ConfigurationErrors
+from flows.catalogue import Catalogue, ConfigurationErrors, ProviderEntry
 from flows.history import Histories
+from flows.orders import compose
+from flows.routes import Route, routes
 from flows.settings import Settings, SettingsError
+from flows.stationery import UnitLetters, wrong_letters
 from ledger.interface import Claim, Event, Json, Ledger, LedgerUnusable, NewEvent
 from ledger.sqlite import SqliteLedger
 from ledger.vault import MasterKey, Vault
 from providers.errors import ConfigurationError
-from providers.interface import Action, Adapter, Item, Officer, Order
+from providers.interface import Action, Adapter, Addressee, Order
 from providers.registry import check_adapter_table, make_adapter
 from timeline.events import check
 from timeline.rules import Policy
@@ -39,6 +42,10 @@ class Office:
     histories: Histories
     adapters: dict[str, Adapter] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    letters: UnitLetters = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.letters = UnitLetters(self.settings, clock=self.now)
 
     @property
     def policy(self) -> Policy:
@@ -54,18 +61,18 @@ class Office:
         """The time, in UTC."""
         return self.settings.now()
 
-    def adapter(self, provider: str) -> Adapter:
-        """The adapter of a provider, made once.
+    def adapter(self, route: Route) -> Adapter:
+        """The adapter of a route, made once.
 
         Raises:
-            ConfigurationError: its table or a secret is wrong, or the provider is not in the catalogue.
+            ConfigurationError: its table or a secret is wrong.
         """
         with self.lock:
-            if provider not in self.adapters:
-                self.adapters[provider] = _adapter(
-                    self.settings, self.catalogue, provider, sandbox=self.ledger.sandbox, clock=self.now
+            if route.id not in self.adapters:
+                self.adapters[route.id] = _adapter(
+                    self.settings, route, self.letters, sandbox=self.ledger.sandbox, clock=self.now
                 )
-            return self.adapters[provider]
+            return self.adapters[route.id]
 
     def hold(self, request: str) -> Hold:
         """The hold of a request, as recorded now. `LookupError` if there is none."""
@@ -91,49 +98,40 @@ class Office:
         raw = content if isinstance(content, bytes) else json.dumps(content, ensure_ascii=False).encode()
         return self.vault.seal(case, raw, purpose)
 
+    def routes(self, hold: Hold, provider: str) -> tuple[Route, ...]:
+        """Every way in which this request can go, best first.
+
+        Raises:
+            ConfigurationError: the provider is not in the catalogue any more.
+        """
+        facts = json.loads(self.vault.unseal(str(self.ledger.events(hold.request)[0].body["sealed"])))
+        try:
+            return routes(
+                self.catalogue,
+                provider=provider,
+                instrument=hold.terms.instrument,
+                country=hold.terms.country,
+                requested_state=hold.mla.requested_state,
+                user_location=facts.get("user_location") or "",
+                language=facts.get("language") or "",
+            )
+        except LookupError as error:
+            raise ConfigurationError(str(error.args[0])) from error
+
     def order(
-        self, hold: Hold, action: Action, sequence: int, *, until: date | None = None, because: str = ""
+        self,
+        hold: Hold,
+        action: Action,
+        sequence: int,
+        *,
+        addressee: Addressee,
+        until: date | None = None,
+        because: str = "",
     ) -> Order:
-        """What is to be said to the provider, unsealed at the last moment."""
-        first = self.ledger.events(hold.request)[0].body
-        facts = json.loads(self.vault.unseal(str(first["sealed"])))
+        """What is to be said to the addressee, unsealed at the last moment."""
         said = Action.SEND if action is Action.STATUS else action
-        return Order(
-            request=hold.request,
-            action=action,
-            sequence=sequence,
-            key=key_of(hold.request, said, sequence),
-            made_at=self.now(),
-            instrument=hold.terms.instrument.id,
-            legal_basis=hold.terms.instrument.legal_basis,
-            case_reference=facts["reference"],
-            unit=facts["unit"],
-            country=facts["country"],
-            officer=Officer(**facts["officer"]),
-            offence_title=facts["offence"]["title"],
-            offence_provisions=tuple(facts["offence"]["provisions"]),
-            offence_facts=facts["offence"]["facts"],
-            items=tuple(
-                Item(
-                    id=each["item"],
-                    type=each["type"],
-                    value=each["value"],
-                    used_from=_instant(each.get("from")),
-                    used_to=_instant(each.get("to")),
-                    zone=each.get("zone", ""),
-                )
-                for each in facts["items"]
-            ),
-            categories=hold.categories,
-            period_from=hold.period_from,
-            period_to=hold.period_to,
-            confidential=hold.confidential,
-            urgency=hold.urgency,
-            references=hold.references,
-            hold_until=until,
-            held_until=hold.held_until.get(hold.granted),
-            because=because,
-        )
+        key = key_of(hold.request, said, sequence)
+        return compose(self, hold, action, sequence, key=key, addressee=addressee, until=until, because=because)
 
     def close(self) -> None:
         """Give back connections and the ledger."""
@@ -142,58 +140,76 @@ class Office:
         self.ledger.close()
 
 
-def _instant(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text).astimezone(UTC) if text else None
-
-
 def key_of(request: str, action: str, sequence: int) -> str:
     """The idempotency key of an act: the same for every attempt, on every machine, after every crash."""
     return hashlib.sha256(f"{request}/{action}/{sequence}".encode()).hexdigest()[:32]
 
 
 def _adapter(
-    settings: Settings, catalogue: Catalogue, provider: str, *, sandbox: bool, clock: Callable[[], datetime]
+    settings: Settings, route: Route, letters: UnitLetters, *, sandbox: bool, clock: Callable[[], datetime]
 ) -> Adapter:
-    entry = catalogue.providers.get(provider)
-    if entry is None:
-        raise ConfigurationError(f"{provider} is not in the catalogue any more: put its file back")
     return make_adapter(
-        provider,
-        entry.adapter,
-        where=f"config/providers/{provider}.toml",
+        route.id,
+        route.table,
+        where=route.where,
         sandbox=sandbox,
-        zone=entry.terms.zone,
+        zone=route.zone,
         environ=settings.environ,
         clock=clock,
+        letters=letters,
     )
 
 
-def unusable(settings: Settings, catalogue: Catalogue, providers: Iterable[str], *, sandbox: bool) -> tuple[str, ...]:
-    """What keeps these providers from being spoken to by such a ledger: an address, a secret. Nothing is sent."""
-    wrong = []
-    for provider in dict.fromkeys(providers):
+def unusable(settings: Settings, ways: Iterable[Route], *, sandbox: bool) -> tuple[str, ...]:
+    """What keeps these routes from being taken by such a ledger: an address, a secret. Nothing is sent."""
+    wrong, letters = [], UnitLetters(settings)
+    for route in {each.id: each for each in ways}.values():
         try:
-            _adapter(settings, catalogue, provider, sandbox=sandbox, clock=settings.now).close()
+            _adapter(settings, route, letters, sandbox=sandbox, clock=settings.now).close()
         except ConfigurationError as error:
             wrong.append(str(error))
     return tuple(wrong)
 
 
 def open_catalogue(settings: Settings) -> Catalogue:
-    """The catalogue, with every provider's adapter table checked too; no secret is looked up.
+    """The catalogue, with every provider's adapter table and the letters checked too; no secret is looked up.
 
     Raises:
         ConfigurationErrors: lists every error of every file.
     """
+    files = catalogues.files(settings.config)
+    with _READING:
+        if _READ.get("files") != files:
+            _READ.update(catalogue=_checked(settings), files=files)
+        catalogue: Catalogue = _READ["catalogue"]
+        return catalogue
+
+
+_READ: dict[str, Any] = {}
+"""The configuration as last read by this process, and its files as they were then: a watch reads it once."""
+_READING = threading.Lock()
+
+
+def _checked(settings: Settings) -> Catalogue:
     catalogue = catalogues.load(settings.config)
     errors = [
         problem
         for provider, entry in catalogue.providers.items()
-        for problem in check_adapter_table(entry.adapter, f"config/providers/{provider}.toml")
+        for problem in _wrong_adapters(entry, f"config/providers/{provider}.toml")
     ]
+    errors += wrong_letters(settings.config)
     if errors:
         raise ConfigurationErrors(errors)
     return catalogue
+
+
+def _wrong_adapters(entry: ProviderEntry, where: str) -> Iterator[str]:
+    """What is wrong with the routes to a provider; one of several is named by its number."""
+    listed = not isinstance(entry.raw.get("adapter"), Mapping)
+    for number, table in enumerate(entry.adapters):
+        for problem in check_adapter_table(table, where):
+            place = f"{where}: adapter"
+            yield problem.replace(place, f"{place}[{number}]", 1) if listed else problem
 
 
 def open_office(

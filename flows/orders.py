@@ -69,6 +69,7 @@ def compose(
         necessity=facts.get("necessity") or "",
         custodian=facts.get("custodian") or "",
         validated_by=facts.get("validated_by") or "",
+        emergency_reason=facts.get("emergency_reason") or "",
         partial_disclosure=bool(facts.get("partial_disclosure")),
         answer=_sealed_text(office, _last(history, "answer-asked")),
         question=hold.questions[-1] if hold.questions else "",

@@ -2,38 +2,41 @@
 
 `PROVIDER_KEYS` are all the keys there are, by table; `docs/config.md` explains each, and a test compares the
 two. What the clocks need of a provider becomes `timeline.rules.ProviderTerms`; the rest
-(channels, entities, identifiers, documents) stays in the `ProviderEntry`, and its `[adapter]` table is passed
+(channels, entities, identifiers, documents) stays in the `ProviderEntry`, and its `[adapter]` tables are passed
 on unread.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from flows.countries import COUNTRIES, unknown_place
 from flows.identifiers import CHECKS
-from flows.law import CATEGORIES, COUNTRY
+from flows.law import CASE_FIELDS, CATEGORIES, COUNTRY
+from flows.provider_entry import Channel, Documents, Entity, Freeze, IdentifierRule, ProviderEntry, Scope
 from flows.reading import SOURCE_KEYS, ConfigurationErrors, Table, shown
-from timeline.rules import Period, ProviderHold, ProviderTerms, Retention, Source, Unit
+from timeline.rules import Period, ProviderHold, ProviderTerms, Retention, Unit
 
-CHANNEL_KINDS = ("api", "portal", "web-form", "email", "fax", "post", "it-system")
+CHANNEL_KINDS = ("api", "portal", "web-form", "email", "phone", "fax", "post", "registered-agent", "it-system")
 EXTENSION_MODES = ("separate-request", "unstated")
 IDENTIFIER_TYPES = tuple(CHECKS)
-IDENTIFIER_NEEDS = ("from", "to", "zone")
+IDENTIFIER_NEEDS = ("from", "to", "zone", "port")
 
 PROVIDER_KEYS: Mapping[str, tuple[str, ...]] = {
     "": (
-        *("id", "name", "zone", "state", "notes", "entity", "channel", "hold", "extension", "acknowledgement"),
-        *("retention", "notice", "identifiers", "documents", "adapter"),
+        *("id", "name", "zone", "state", "notes", "preservation", "entity", "channel", "hold", "extension"),
+        *("acknowledgement", "retention", "notice", "identifiers", "required", "scope", "freeze", "documents"),
+        "adapter",
     ),
-    "entity": ("name", "for", *SOURCE_KEYS),
+    "preservation": ("offered", "notes", *SOURCE_KEYS),
+    "entity": ("name", "for", "address", "state", *SOURCE_KEYS),
     "channel": (
-        *("kind", "name", "needs_account", "onboarding_days", "official_domain_only", "emergency_only", "notes"),
-        *SOURCE_KEYS,
+        *("kind", "name", "url", "needs_account", "onboarding_days", "official_domain_only", "round_the_clock"),
+        *("emergency_only", "notes", *SOURCE_KEYS),
     ),
     "hold": (
         *("requester", "days", "discretionary", "extension_count", "extension_days", "extension_discretionary"),
@@ -44,84 +47,18 @@ PROVIDER_KEYS: Mapping[str, tuple[str, ...]] = {
     "retention": ("category", "what", "hours", "days", *SOURCE_KEYS),
     "notice": ("notifies_on_preservation", *SOURCE_KEYS),
     "identifiers": ("accept", "reject", *SOURCE_KEYS),
-    "identifiers.accept": ("type", "pattern", "needs", "hint"),
+    "identifiers.accept": ("type", "pattern", "needs", "with", "hint"),
     "identifiers.reject": ("type", "hint"),
-    "documents": ("formats", "languages", "letterhead", "signed", "editable_copy_over", "notes", *SOURCE_KEYS),
+    "required": ("fields", *SOURCE_KEYS),
+    "scope": ("period_required", "longest_period_days", "categories", *SOURCE_KEYS),
+    "freeze": ("days", "notes", *SOURCE_KEYS),
+    "documents": (
+        *("formats", "languages", "letterhead", "signed", "editable_copy_over", "attachment_limit_mb", "notes"),
+        *SOURCE_KEYS,
+    ),
 }
 _REQUESTER = re.compile(r"any|(not-)?(?!EU)[A-Z]{2}")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Entity:
-    """A legal entity that may be addressed. `serves`: for users of which region ("world", "US", "EEA")."""
-
-    name: str
-    serves: tuple[str, ...]
-    source: Source
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Channel:
-    """A way to reach the provider. `onboarding_days`: how long an account takes, None where unknown."""
-
-    kind: str
-    name: str
-    needs_account: bool
-    onboarding_days: int | None
-    official_domain_only: bool
-    emergency_only: bool
-    notes: tuple[str, ...]
-    source: Source
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class IdentifierRule:
-    """One type of identifier, accepted or rejected.
-
-    `pattern` is a regular expression the whole value must match, "" for any. `needs` are the columns that
-    must be filled with it ("from", "to", "zone"). `hint` says what to write instead.
-    """
-
-    type: str
-    pattern: str
-    needs: tuple[str, ...]
-    hint: str
-
-    def matches(self, value: str) -> bool:
-        """Whether a value has the form the provider can process."""
-        return not self.pattern or re.fullmatch(self.pattern, value) is not None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Documents:
-    """How the letter must look. `editable_copy_over`: from more accounts than this, an editable list is wanted."""
-
-    formats: tuple[str, ...]
-    languages: tuple[str, ...]
-    letterhead: bool
-    signed: bool
-    editable_copy_over: int | None
-    notes: tuple[str, ...]
-    source: Source
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ProviderEntry:
-    """All that the catalogue says of one provider; `channels` are in order, `adapter` is for the providers room."""
-
-    terms: ProviderTerms
-    entities: tuple[Entity, ...]
-    channels: tuple[Channel, ...]
-    extension_mode: str
-    extension_labelled: bool
-    extension_source: Source | None
-    accepts: tuple[IdentifierRule, ...]
-    rejects: tuple[IdentifierRule, ...]
-    identifiers_source: Source | None
-    documents: Documents | None
-    notes: tuple[str, ...]
-    adapter: Mapping[str, Any]
-    raw: Mapping[str, Any]
+_FORMAT, _LANGUAGE = re.compile(r"[a-z0-9]{2,5}"), re.compile(r"[a-z]{2}")
 
 
 def _requester(table: Table, earlier: list[ProviderHold]) -> str:
@@ -170,16 +107,6 @@ def _retention(table: Table) -> Retention:
     )
 
 
-def _notifies(table: Table) -> bool | None:
-    if table.values.get("notifies_on_preservation") == "unknown":
-        return None
-    if isinstance(table.values.get("notifies_on_preservation", False), str):
-        found = shown(table.values["notifies_on_preservation"])
-        table.wrong("notifies_on_preservation", f'expected true, false or "unknown", found {found}')
-        return None
-    return table.flag("notifies_on_preservation")
-
-
 def _zone(table: Table) -> str:
     zone = table.text("zone")
     if zone:
@@ -190,80 +117,157 @@ def _zone(table: Table) -> str:
     return zone
 
 
+def _state(table: Table) -> str:
+    state = table.text("state", "")
+    if state and state not in COUNTRIES:
+        table.wrong("state", f'expected a country code such as "IE", or "", found {shown(state)}')
+    return state
+
+
 def _terms(table: Table) -> ProviderTerms:
     keys = PROVIDER_KEYS
     extension = table.table_or_none("extension", keys["extension"])
     acknowledgement = table.table_or_none("acknowledgement", keys["acknowledgement"])
     notice = table.table("notice", keys["notice"])
-    state = table.text("state", "")
-    if state and not COUNTRY.fullmatch(state):
-        table.wrong("state", f'expected a country code such as "IE", or "", found {shown(state)}')
     if acknowledgement:
         acknowledgement.source()
     return ProviderTerms(
         id=table.text("id"),
         name=table.text("name"),
         zone=_zone(table),
-        state=state,
+        state=_state(table),
         holds=_holds(table.tables("hold", keys["hold"])),
         extension_lead_days=extension.whole("lead_days", "days", 0) if extension else 0,
         acknowledged_within=acknowledgement.period("within") if acknowledgement else None,
         retention=tuple(_retention(each) for each in table.tables("retention", keys["retention"])),
-        notifies_on_preservation=_notifies(notice),
+        notifies_on_preservation=notice.flag_or_unknown("notifies_on_preservation"),
         notice_source=notice.source(),
     )
 
 
-def _entity(table: Table) -> Entity:
-    return Entity(name=table.text("name"), serves=table.texts("for"), source=table.source())
+def _entities(tables: list[Table]) -> tuple[Entity, ...]:
+    entities: list[Entity] = []
+    claimed: dict[str, str] = {}
+    for table in tables:
+        serves = table.texts("for")
+        if table.fine and not serves:
+            table.wrong("for", 'expected at least one place: a country such as "FR", "EU", "EEA" or "world"')
+        for number, place in enumerate(serves if table.fine else ()):
+            if fix := unknown_place(place):
+                table.wrong(f"for[{number}]", f"unknown place {shown(place)}; {fix}")
+            elif place in claimed:
+                table.wrong(f"for[{number}]", f'{claimed[place]} is already for "{place}": one entity for each place')
+            claimed.setdefault(place, table.path)
+        entities.append(
+            Entity(
+                name=table.text("name"),
+                serves=serves,
+                address=table.text("address", ""),
+                state=_state(table),
+                source=table.source(),
+            )
+        )
+    return tuple(entities)
 
 
 def _channel(table: Table) -> Channel:
+    url = table.text("url", "")
+    if url and not re.fullmatch(r"https://[^\s/]+\.[^\s/]+(/\S*)?", url):
+        table.wrong("url", f"expected an address such as https://example.com/path, found {shown(url)}")
     return Channel(
         kind=table.one_of("kind", CHANNEL_KINDS),
         name=table.text("name", ""),
-        needs_account=table.flag("needs_account", False),
+        url=url,
+        needs_account=table.flag_or_none("needs_account"),
         onboarding_days=table.whole_or_none("onboarding_days", "days"),
-        official_domain_only=table.flag("official_domain_only", False),
+        official_domain_only=table.flag_or_none("official_domain_only"),
+        round_the_clock=table.flag_or_none("round_the_clock"),
         emergency_only=table.flag("emergency_only", False),
         notes=table.texts("notes", ()),
         source=table.source(),
     )
 
 
-def _identifier_rule(table: Table) -> IdentifierRule:
-    accepted = "pattern" in table.keys
-    pattern = table.text("pattern", "") if accepted else ""
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        table.wrong("pattern", f"expected a regular expression: {error}")
-    return IdentifierRule(
-        type=table.one_of("type", IDENTIFIER_TYPES),
-        pattern=pattern,
-        needs=table.some_of("needs", IDENTIFIER_NEEDS, ()) if accepted else (),
-        hint=table.text("hint", ""),
+def _identifier_rules(
+    identifiers: Table, which: str, earlier: tuple[IdentifierRule, ...]
+) -> Iterator[IdentifierRule]:
+    accepted, seen = which == "accept", {rule.type: f"{identifiers.path}.accept" for rule in earlier}
+    for table in identifiers.tables(which, PROVIDER_KEYS[f"identifiers.{which}"]):
+        pattern = table.text("pattern", "") if accepted else ""
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            table.wrong("pattern", f"expected a regular expression: {error}")
+        kind = table.one_of("type", IDENTIFIER_TYPES)
+        if table.fine and kind in seen:
+            table.wrong("type", f'"{kind}" stands in {seen[kind]} already')
+        seen.setdefault(kind, table.path)
+        beside = table.some_of("with", IDENTIFIER_TYPES, ()) if accepted else ()
+        if kind in beside:
+            table.wrong("with", f'expected other types than "{kind}" itself')
+        yield IdentifierRule(
+            type=kind,
+            pattern=pattern,
+            needs=table.some_of("needs", IDENTIFIER_NEEDS, ()) if accepted else (),
+            beside=beside,
+            hint=table.text("hint", ""),
+        )
+
+
+def _scope(table: Table) -> Scope:
+    return Scope(
+        period_required=table.flag_or_none("period_required"),
+        longest_period_days=table.whole_or_none("longest_period_days", "days", least=1),
+        categories=table.some_of("categories", CATEGORIES) if table.has("categories") else None,
+        source=table.source(),
     )
 
 
-def _documents(table: Table) -> Documents:
-    return Documents(
-        formats=table.texts("formats", ()),
-        languages=table.texts("languages", ()),
-        letterhead=table.flag("letterhead", False),
-        signed=table.flag("signed", False),
-        editable_copy_over=table.whole_or_none("editable_copy_over", "accounts"),
+def _freeze(table: Table) -> Freeze:
+    return Freeze(
+        days=table.whole("days", "days", least=1),
         notes=table.texts("notes", ()),
         source=table.source(),
     )
 
 
-def _adapter(table: Table) -> Mapping[str, Any]:
+def _forms(table: Table, key: str, form: re.Pattern[str], such_as: str) -> tuple[str, ...]:
+    words = table.texts(key, ())
+    for number, word in enumerate(words):
+        if word.strip() and not form.fullmatch(word):
+            table.wrong(f"{key}[{number}]", f"expected {such_as}, found {shown(word)}")
+    return words
+
+
+def _documents(table: Table) -> Documents:
+    return Documents(
+        formats=_forms(table, "formats", _FORMAT, 'the ending of a file such as "pdf"'),
+        languages=_forms(table, "languages", _LANGUAGE, 'a language such as "en" (ISO 639-1)'),
+        letterhead=table.flag_or_none("letterhead"),
+        signed=table.flag_or_none("signed"),
+        editable_copy_over=table.whole_or_none("editable_copy_over", "accounts"),
+        attachment_limit_mb=table.whole_or_none("attachment_limit_mb", "megabytes", least=1),
+        notes=table.texts("notes", ()),
+        source=table.source(),
+    )
+
+
+def _adapters(table: Table) -> tuple[Mapping[str, Any], ...]:
     given = table.values.get("adapter")
-    adapter = table.table("adapter", ("kind", *given) if isinstance(given, Mapping) else ())
-    if isinstance(given, Mapping):
-        adapter.text("kind")  # the rest is the adapter's own
-    return MappingProxyType(dict(adapter.values))
+    if isinstance(given, list | tuple):
+        routes = [(f"adapter[{number}]", each) for number, each in enumerate(given)]
+    else:
+        routes = [("adapter", given)] if table.has("adapter") else []
+    if not routes:
+        table.wrong("adapter", "is missing; expected a table [adapter], or one [[adapter]] for each route to it")
+    tables = []
+    for path, values in routes:
+        known = ("kind", *values) if isinstance(values, Mapping) else ()
+        route = Table(values, table.where, known, table.errors, path)
+        if known:
+            route.text("kind")  # the rest is the adapter's own
+        tables.append(MappingProxyType(dict(route.values)))
+    return tuple(tables)
 
 
 def read_provider(table: Mapping[str, Any], where: str) -> ProviderEntry:
@@ -276,37 +280,41 @@ def read_provider(table: Mapping[str, Any], where: str) -> ProviderEntry:
     keys = PROVIDER_KEYS
     top = Table(table, where, keys[""], errors)
     terms = _terms(top)
-    extension = top.table_or_none("extension", keys["extension"])
-    identifiers = top.table_or_none("identifiers", keys["identifiers"])
-    documents = top.table_or_none("documents", keys["documents"])
+    opened = {
+        name: top.table_or_none(name, keys[name])
+        for name in ("preservation", "extension", "identifiers", "required", "scope", "freeze", "documents")
+    }
+    preservation, extension, required = opened["preservation"], opened["extension"], opened["required"]
+    identifiers, documents, scope, freeze = (opened[name] for name in ("identifiers", "documents", "scope", "freeze"))
     channels = tuple(_channel(each) for each in top.tables("channel", keys["channel"]))
     if not channels:
         top.wrong("channel", "expected at least one [[channel]]")
+    accepts = tuple(_identifier_rules(identifiers, "accept", ())) if identifiers else ()
     entry = ProviderEntry(
         terms=terms,
-        entities=tuple(_entity(each) for each in top.tables("entity", keys["entity"])),
+        offered=preservation.flag_or_unknown("offered") if preservation else None,
+        offered_source=preservation.source() if preservation else None,
+        preservation_notes=preservation.texts("notes", ()) if preservation else (),
+        entities=_entities(top.tables("entity", keys["entity"])),
         channels=channels,
         extension_mode=extension.one_of("mode", EXTENSION_MODES) if extension else "unstated",
         extension_labelled=extension.flag("labelled", False) if extension else False,
         extension_source=extension.source() if extension else None,
-        accepts=_identifier_rules(identifiers, "accept"),
-        rejects=_identifier_rules(identifiers, "reject"),
+        accepts=accepts,
+        rejects=tuple(_identifier_rules(identifiers, "reject", accepts)) if identifiers else (),
         identifiers_source=identifiers.source() if identifiers else None,
+        required=required.some_of("fields", CASE_FIELDS) if required else (),
+        required_source=required.source() if required else None,
+        scope=_scope(scope) if scope else None,
+        freeze=_freeze(freeze) if freeze else None,
         documents=_documents(documents) if documents else None,
         notes=top.texts("notes", ()),
-        adapter=_adapter(top),
+        adapters=_adapters(top),
         raw=MappingProxyType(dict(table)),
     )
     if errors:
         raise ConfigurationErrors(errors)
     return entry
-
-
-def _identifier_rules(identifiers: Table | None, which: str) -> tuple[IdentifierRule, ...]:
-    if identifiers is None:
-        return ()
-    keys = PROVIDER_KEYS[f"identifiers.{which}"]
-    return tuple(_identifier_rule(each) for each in identifiers.tables(which, keys))
 
 
 def read_provider_terms(table: Mapping[str, Any], where: str) -> ProviderTerms:

@@ -106,6 +106,21 @@ class Table:
         value: bool = self._get(key, bool, "true or false", default, False)
         return value
 
+    def flag_or_none(self, key: str) -> bool | None:
+        """True or false; None where the file is silent."""
+        return self.flag(key) if self.has(key) else None
+
+    def flag_or_unknown(self, key: str) -> bool | None:
+        """True or false; None where the file says that nobody knows (``"unknown"``). It must be there."""
+        value = self.values.get(key, _ABSENT) if self.has(key) else _ABSENT
+        if isinstance(value, bool):
+            return value
+        if value != "unknown":
+            found = f"found {shown(value)}"
+            expected = 'expected true, false or "unknown"'
+            self.wrong(key, f"is missing; {expected}" if value is _ABSENT else f"{expected}, {found}")
+        return None
+
     def whole(self, key: str, of: str, default: int | None = _ABSENT, *, least: int = 0) -> int:
         """A whole number `of` something, at least `least`. A TOML `true` is none."""
         value = self.whole_or_none(key, of, default, least=least)

@@ -96,18 +96,21 @@ class Section:
 
     def wrong(self, key: str, what: str) -> None:
         """Note a problem at a key of this table, or at the table itself with ""."""
-        place = f"{self.path}.{quoted(key)}" if key else self.path
-        self.problems.append(f"{self.where}: {place}: {what}")
+        place = self._place(key) if key else self.path
+        self.problems.append(f"{self.where}: {place}: {what}" if place else f"{self.where}: {what}")
 
     def child(self, key: str, keys: Collection[str] | None = None) -> Section:
         """The table at a key; an empty one where the file has none."""
         return Section(
             self.values.get(key, {}),
             where=self.where,
-            path=f"{self.path}.{quoted(key)}",
+            path=self._place(key),
             problems=self.problems,
             keys=keys,
         )
+
+    def _place(self, key: str) -> str:
+        return f"{self.path}.{quoted(key)}" if self.path else quoted(key)
 
     def text(self, key: str, default: str | None = None) -> str:
         """A text that is not blank; without a default it must be there."""

@@ -43,6 +43,7 @@ class Facts:
     announcing: tuple[int, datetime, date] | None = None
     messages: dict[str, datetime | None] = field(default_factory=dict)
     channel: str = ""
+    route: str = ""
     validated: bool = False
     polled_at: datetime | None = None
     polls_failed: int = 0

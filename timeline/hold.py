@@ -70,7 +70,7 @@ class Act:
     failing_since: datetime | None = None
     ground: str = ""
     retry_after: timedelta = timedelta()  # asked for by the provider
-    channel: str = ""
+    route: str = ""  # which of the ways to the addressee it took
 
     @property
     def open(self) -> bool:
@@ -135,7 +135,7 @@ class Hold:
     provider says the hold is over, and has not taken it back; `lapsed_on` the strict end that was let pass.
     `announcing` is how often an announcement of the production was asked for, when last, and the day the
     production request was issued; `answering` how often an answer to a clarification was asked for, and when last.
-    `messages` is when each message came that nobody has settled (None: settled); `channel` what it was sent over.
+    `messages` is when each message came that nobody has settled (None: settled); `channel` what it was sent over, `route` the id of that way to the addressee ("": a person's own).
     `starts` is None before anything was sent. `chain` has the expiries of the first period and of every extension
     confirmed or to be relied upon, in order; it is empty where nothing was sent, or the law gives no period.
     """
@@ -169,6 +169,7 @@ class Hold:
     announcing: tuple[int, datetime, date] | None = None
     messages: Mapping[str, datetime | None] = field(default_factory=dict)
     channel: str = ""
+    route: str = ""
     validated: bool = False
     polled_at: datetime | None = None
     polls_failed: int = 0  # in a row

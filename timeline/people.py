@@ -78,7 +78,10 @@ def _sending(seen: Sight) -> Iterator[Decision]:
             seen,
             "channel",
             act.failing_since or act.last_at,
-            lambda: "this channel cannot send it: a person must; record `sent`, and what the provider says",
+            lambda: (
+                f"no machine can send it: a person must, with what `holdfast packet {hold.request}` hands over; then"
+                " record `sent`, and what the provider says"
+            ),
             deadline=deadline,
             again=seen.patience,
         )

@@ -71,7 +71,7 @@ def _intent(facts: Facts, event: Event) -> None:
         began_at=event.at,
         outcome="",
         outcome_at=None,
-        channel=body["channel"],
+        route=body.get("route", ""),
     )
     facts.acts[act.action, act.sequence] = begun
     _able(facts, body)
@@ -91,17 +91,23 @@ def _sent(facts: Facts, event: Event) -> None:
         facts.sent_at = min(facts.sent_at, event.at) if facts.sent_at else event.at
         facts.refused_at = None
         facts.channel = event.body["channel"] or facts.channel
+        facts.route = event.body.get("route", "")
         _able(facts, event.body)
     elif act.action == "release":
         facts.released_at = facts.released_at or event.at
 
 
 def _failed(outcome: str) -> _Step:
-    """An attempt that led to nothing. What is known to have arrived is not undone by an attempt that failed."""
+    """An attempt that led to nothing. What is known to have arrived is not undone by an attempt that failed.
+
+    What was handed over and came back undelivered (`undelivered`) never arrived.
+    """
 
     def step(facts: Facts, event: Event) -> None:
         act = _act(facts, event)
-        if act.outcome == "sent" and outcome != "refused":
+        if act.outcome == "sent" and event.body.get("undelivered"):
+            _came_back(facts, act)
+        elif act.outcome == "sent" and outcome != "refused":
             return
         failed = replace(
             act,
@@ -115,6 +121,18 @@ def _failed(outcome: str) -> _Step:
         facts.acts[act.action, act.sequence] = failed
 
     return step
+
+
+def _came_back(facts: Facts, act: Act) -> None:
+    """Nothing was sent after all, unless the provider has said that it has it."""
+    if act.action == "send" and facts.acknowledged_at is None and facts.received_on is None:
+        facts.sent_at = None
+    elif act.action == "release":
+        facts.released_at = None
+    elif act.action == "announce":
+        facts.stops.pop("production-announced", None)
+    elif act.action == "clarify" and facts.clarification is not None:
+        facts.clarification = (*facts.clarification[:2], False)
 
 
 def _absent(facts: Facts, event: Event) -> None:

@@ -6,7 +6,7 @@ be asked for, but a plan may not rely on it. What a court must permit first is n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -82,10 +82,28 @@ def _about(period: Period) -> float:
     return period.count * _ABOUT_DAYS[period.unit]
 
 
+def _spans(period: Period) -> tuple[int, int]:
+    """The least and the most calendar days that a period can come to, whatever day it begins on."""
+    n = period.count
+    match period.unit:
+        case Unit.HOURS:
+            return n // 24, -(-n // 24)
+        case Unit.WORKING_DAYS:
+            return n + (n - 1) // 5 * 2, 2 * n + 14
+        case Unit.MONTHS:
+            return 365 * n // 12 - 2, 366 * n // 12 + 2
+        case Unit.YEARS:
+            return 365 * n, 366 * n
+        case _:
+            return n, n
+
+
 def _shorter(law: Period, provider_days: int | None) -> Period:
-    if provider_days is None or provider_days >= _about(law):
+    """The shorter of the two. Where that depends on the calendar, what is shorter than either on any day."""
+    least, most = _spans(law)
+    if provider_days is None or provider_days >= most:
         return law
-    return Period(count=provider_days)
+    return Period(count=min(provider_days, least))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,6 +134,13 @@ def _extension(law: Extension, hold: ProviderHold | None) -> _Some:
     return _Some(given=given, askable=periods, reliable=False, why_not=why)
 
 
+def _in_order(some: Sequence[_Some]) -> tuple[tuple[Period, ...], int]:
+    """What may be asked for, the reliable extensions first, and how many of them are reliable."""
+    reliable = tuple(period for each in some if each.reliable for period in each.askable)
+    courtesies = tuple(period for each in some if not each.reliable for period in each.askable)
+    return reliable + courtesies, len(reliable)
+
+
 def terms_for(
     instrument: Instrument,
     provider: ProviderTerms,
@@ -127,7 +152,8 @@ def terms_for(
 ) -> Terms:
     """Combine law and practice for a requester of `country` (ISO 3166-1 alpha-2).
 
-    Extensions stop where the instrument's cap is reached. The provider's first fitting ``[[hold]]`` counts.
+    Extensions stop where the instrument's cap is reached; shorter ones never make room for more of them than the law
+    gives. The provider's first fitting ``[[hold]]`` counts.
     """
     hold = next((each for each in provider.holds if each.applies_to(country)), None)
     aside: list[str] = []
@@ -140,9 +166,10 @@ def terms_for(
             )
     some = [_extension(law, hold) for law in instrument.extensions]
     aside.extend(each.why_not for each in some if each.why_not)
-    reliable = tuple(period for each in some if each.reliable for period in each.askable)
-    courtesies = tuple(period for each in some if not each.reliable for period in each.askable)
-    askable = _within_cap(first, reliable + courtesies, instrument.cap)
+    periods, reliable = _in_order(some)
+    by_law, _ = _in_order([_extension(law, None) for law in instrument.extensions])
+    most = len(_within_cap(instrument.first, by_law, instrument.cap))
+    askable = _within_cap(first, periods, instrument.cap)[:most]
     return Terms(
         instrument=instrument,
         provider=provider,
@@ -150,7 +177,7 @@ def terms_for(
         profile=profile,
         hold=hold,
         first=first,
-        extensions=askable[: len(reliable)],
+        extensions=askable[:reliable],
         askable=askable,
         given=_within_cap(instrument.first, tuple(period for each in some for period in each.given), instrument.cap),
         set_aside=tuple(aside),

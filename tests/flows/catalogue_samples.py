@@ -88,13 +88,17 @@ notes = ["One note."]
 [[entity]]
 name = "Example Ltd"
 for = ["world"]
+address = "1 Example Street, Dublin"
+state = "IE"
 {SOURCE}
 [[channel]]
 kind = "portal"
 name = "Portal"
+url = "https://example.com/requests"
 needs_account = true
 onboarding_days = 20
 official_domain_only = true
+round_the_clock = true
 emergency_only = false
 notes = ["Slow."]
 {SOURCE}
@@ -134,8 +138,24 @@ hours = 0
 notifies_on_preservation = "unknown"
 {SOURCE}
 [identifiers]
-accept = [{{ type = "username", pattern = "[a-z]+", needs = ["from"], hint = "lower case" }}]
+accept = [{{ type = "username", pattern = "[a-z]+", needs = ["from"], with = ["email"], hint = "lower case" }}]
 reject = [{{ type = "display_name", hint = "use the username" }}]
+{SOURCE}
+[required]
+fields = ["case.officer.badge"]
+{SOURCE}
+[scope]
+period_required = true
+longest_period_days = 365
+categories = ["subscriber", "traffic"]
+{SOURCE}
+[preservation]
+offered = true
+notes = ["One note."]
+{SOURCE}
+[freeze]
+days = 30
+notes = ["One note."]
 {SOURCE}
 [documents]
 formats = ["pdf"]
@@ -143,6 +163,7 @@ languages = ["en"]
 letterhead = true
 signed = true
 editable_copy_over = 10
+attachment_limit_mb = 25
 notes = ["One note."]
 {SOURCE}
 [adapter]
@@ -192,6 +213,13 @@ interval = "15 minutes"
 imminent_sweeps = 96
 [catalogue]
 stale_after_days = 120
+
+[preflight]
+long_period_days = 366
+many_identifiers = 1000
+
+[accounts]
+have = ["snap"]
 
 [[ladder]]
 level = 1

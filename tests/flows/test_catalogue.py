@@ -8,6 +8,7 @@ import sys
 from dataclasses import FrozenInstanceError
 from datetime import date, timedelta
 from fractions import Fraction
+from importlib import resources
 from pathlib import Path
 
 import catalogue_samples as samples
@@ -21,8 +22,10 @@ from flows.catalogue import (
     read_provider,
     read_provider_terms,
 )
+from flows.countries import COUNTRIES, EEA, EU
 from flows.law import read_forecasts
 from flows.policy import RungChannels, read_policy
+from flows.provider_entry import Freeze, ProviderEntry, Scope
 from providers.errors import ConfigurationError
 from timeline.rules import (
     Confidence,
@@ -160,17 +163,27 @@ def test_every_key_of_a_provider_arrives_in_its_value() -> None:
         True,
         SOURCE,
     )
+    assert (entry.offered, entry.offered_source, entry.preservation_notes) == (True, SOURCE, ("One note.",))
     (entity,) = entry.entities
     assert (entity.name, entity.serves, entity.source) == ("Example Ltd", ("world",), SOURCE)
+    assert (entity.address, entity.state) == ("1 Example Street, Dublin", "IE")
     (channel,) = entry.channels
     assert (channel.kind, channel.name, channel.notes, channel.source) == ("portal", "Portal", ("Slow.",), SOURCE)
     assert (channel.needs_account, channel.onboarding_days) == (True, 20)
     assert (channel.official_domain_only, channel.emergency_only) == (True, False)
+    assert (channel.url, channel.round_the_clock) == ("https://example.com/requests", True)
     (accepted,), (rejected,) = entry.accepts, entry.rejects
-    assert (accepted.type, accepted.needs, accepted.hint) == ("username", ("from",), "lower case")
+    assert (accepted.type, accepted.needs, accepted.beside) == ("username", ("from",), ("email",))
+    assert (accepted.pattern, accepted.hint) == ("[a-z]+", "lower case")
     assert (rejected.type, rejected.hint) == ("display_name", "use the username")
+    assert (entry.required, entry.required_source) == (("case.officer.badge",), SOURCE)
+    assert entry.scope == Scope(
+        period_required=True, longest_period_days=365, categories=("subscriber", "traffic"), source=SOURCE
+    )
+    assert entry.freeze == Freeze(days=30, notes=("One note.",), source=SOURCE)
     documents = entry.documents
     assert documents is not None
+    assert documents.attachment_limit_mb == 25
     assert (documents.formats, documents.languages, documents.editable_copy_over) == (("pdf",), ("en",), 10)
     assert (documents.letterhead, documents.signed, documents.notes) == (True, True, ("One note.",))
     assert (documents.source, entry.identifiers_source, entry.notes) == (SOURCE, SOURCE, ("One note.",))
@@ -189,9 +202,90 @@ def test_the_whole_value_of_an_identifier_must_match_its_pattern() -> None:
     assert not rule.matches("someone\n")
 
 
+@pytest.mark.parametrize(("written", "meant"), [("true", True), ("false", False), ('"unknown"', None)])
+def test_whether_it_preserves_at_all_is_yes_no_or_unknown(written: str, meant: bool | None) -> None:
+    entry = read_provider(samples.table(samples.PROVIDER.replace("offered = true", f"offered = {written}")), "test")
+    assert (entry.offered, entry.offered_source) == (meant, SOURCE)
+
+
+def test_what_a_providers_text_is_silent_about_is_unknown_and_not_no() -> None:
+    raw = samples.table(samples.PROVIDER)
+    for name in ("preservation", "extension", "acknowledgement", "identifiers", "required", "scope", "freeze"):
+        del raw[name]
+    for name in ("name", "url", "needs_account", "onboarding_days", "official_domain_only", "round_the_clock"):
+        del raw["channel"][0][name]
+    for name in ("letterhead", "signed", "editable_copy_over", "attachment_limit_mb", "formats", "languages"):
+        del raw["documents"][name]
+    entry = read_provider(raw, "test")
+    (channel,), documents = entry.channels, entry.documents
+    assert documents is not None
+    assert (entry.offered, entry.offered_source, entry.scope, entry.freeze) == (None, None, None, None)
+    assert (entry.required, entry.accepts, entry.rejects) == ((), (), ())
+    assert (channel.needs_account, channel.onboarding_days) == (None, None)
+    assert (channel.official_domain_only, channel.round_the_clock) == (None, None)
+    assert (documents.letterhead, documents.signed, documents.formats, documents.languages) == (None, None, (), ())
+    assert (documents.editable_copy_over, documents.attachment_limit_mb) == (None, None)
+
+
+def test_a_scope_may_say_one_thing_and_be_silent_on_the_others() -> None:
+    text = samples.PROVIDER.replace('longest_period_days = 365\ncategories = ["subscriber", "traffic"]\n', "")
+    scope = read_provider(samples.table(text), "test").scope
+    assert scope == Scope(period_required=True, longest_period_days=None, categories=None, source=SOURCE)
+
+
+def with_entities(**places: list[str]) -> ProviderEntry:
+    raw = samples.table(samples.PROVIDER)
+    raw["entity"] = [{**raw["entity"][0], "name": name, "for": serves} for name, serves in places.items()]
+    return read_provider(raw, "test")
+
+
+@pytest.mark.parametrize(
+    ("country", "entity"),
+    [("FR", "France"), ("DE", "Union"), ("IS", "Area"), ("CH", "Area"), ("GB", "Rest"), ("US", "Rest")],
+)
+def test_the_most_specific_entity_answers_for_a_user(country: str, entity: str) -> None:
+    entry = with_entities(Rest=["world"], Area=["EEA", "CH"], Union=["EU"], France=["FR"])
+    found = entry.entity_for(country)
+    assert found is not None
+    assert found.name == entity
+
+
+def test_without_the_users_country_only_a_lone_entity_can_be_addressed() -> None:
+    lone = with_entities(Only=["world"]).entity_for("")
+    assert lone is not None
+    assert lone.name == "Only"
+    assert with_entities(Rest=["world"], Area=["EEA"]).entity_for("") is None
+    assert with_entities().entity_for("") is None
+
+
+def test_no_entity_answers_for_a_user_whom_none_serves() -> None:
+    assert with_entities(America=["US"], Area=["EEA"]).entity_for("BR") is None
+    assert with_entities(America=["US"]).entity_for("BR") is None
+
+
+def test_the_regions_are_those_of_the_treaties() -> None:
+    assert (len(EU), len(EEA - EU)) == (27, 3)
+    assert {"GB", "CH", "TR"} & EEA == set()
+    assert EEA < COUNTRIES
+
+
+def test_the_country_codes_are_those_that_the_time_zones_know() -> None:
+    table = resources.files("tzdata").joinpath("zoneinfo/iso3166.tab").read_text(encoding="utf-8")
+    assert {line.split("\t")[0] for line in table.splitlines() if not line.startswith("#")} == COUNTRIES
+
+
 def test_the_adapter_table_is_passed_on_as_it_stands() -> None:
-    adapter = read_provider(samples.table(samples.PROVIDER), "test").adapter
-    assert adapter == {"kind": "manual", "anything": {"goes": [1, 2]}}
+    entry = read_provider(samples.table(samples.PROVIDER), "test")
+    assert entry.adapters == ({"kind": "manual", "anything": {"goes": [1, 2]}},)
+    assert entry.adapter is entry.adapters[0]
+
+
+def test_several_routes_to_a_provider_keep_their_order() -> None:
+    raw = samples.table(samples.PROVIDER)
+    raw["adapter"] = [{"kind": "rest", "base_url": "https://example.com"}, {"kind": "manual"}]
+    entry = read_provider(raw, "test")
+    assert [dict(table) for table in entry.adapters] == raw["adapter"]
+    assert entry.adapter["kind"] == "rest"
 
 
 def test_every_key_of_the_policy_arrives_in_its_value() -> None:
@@ -293,9 +387,11 @@ def test_every_figure_can_be_listed_with_its_place_and_source() -> None:
     assert {figure.source for figure in found.values()} == {SOURCE}
 
 
-def test_an_adapters_own_table_is_no_figure_of_the_catalogue() -> None:
+@pytest.mark.parametrize("listed", [False, True])
+def test_an_adapters_own_table_is_no_figure_of_the_catalogue(listed: bool) -> None:
     raw = samples.table(samples.PROVIDER)
     raw["adapter"]["source"] = "the adapter's own word"
+    raw["adapter"] = [raw["adapter"]] if listed else raw["adapter"]
     assert all(not figure.place.startswith("adapter") for figure in figures(raw))
 
 

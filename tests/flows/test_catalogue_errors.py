@@ -13,9 +13,11 @@ import pytest
 
 from flows.catalogue import ConfigurationErrors, load, read_instrument, read_provider
 from flows.law import INSTRUMENT_KEYS, MLA_KEYS, read_forecasts
+from flows.office import open_catalogue
 from flows.policy import POLICY_KEYS, read_policy
 from flows.practice import PROVIDER_KEYS
 from flows.reading import Table, shown
+from flows.settings import load as load_settings
 
 LAW, PROVIDER, MLA, POLICY = "instruments/xx.act1.toml", "providers/example.toml", "mla.toml", "policy.toml"
 
@@ -139,7 +141,7 @@ WRONG = [
         PROVIDER,
         'notifies_on_preservation = "unknown"\n',
         "",
-        "notice.notifies_on_preservation: is missing; expected true or false",
+        'notice.notifies_on_preservation: is missing; expected true, false or "unknown"',
     ),
     (
         PROVIDER,
@@ -167,6 +169,114 @@ WRONG = [
         'id: expected "example", like the name of the file, found "exmaple"',
     ),
     (PROVIDER, 'kind = "manual"\n', "", "adapter.kind: is missing; expected a text"),
+    (PROVIDER, "[adapter]", "[[adapter]]\nkind = 3\n[[adapter]]", "adapter[0].kind: expected a text, found 3"),
+    (PROVIDER, "[adapter]", "[[adapter]]\n[[adapter]]", "adapter[0].kind: is missing; expected a text"),
+    (
+        PROVIDER,
+        "offered = true",
+        'offered = "yes"',
+        'preservation.offered: expected true, false or "unknown", found "yes"',
+    ),
+    (
+        PROVIDER,
+        "offered = true\n",
+        "",
+        'preservation.offered: is missing; expected true, false or "unknown"',
+    ),
+    (PROVIDER, 'for = ["world"]', 'for = ["UK"]', 'entity[0].for[0]: unknown place "UK"; did you mean "GB"?'),
+    (
+        PROVIDER,
+        'for = ["world"]',
+        'for = ["Europe"]',
+        'entity[0].for[0]: unknown place "Europe"; write a country such as "FR" (ISO 3166-1), "EU", "EEA" or "world"',
+    ),
+    (
+        PROVIDER,
+        'for = ["world"]',
+        'for = ["FR", "FR"]',
+        'entity[0].for[1]: entity[0] is already for "FR": one entity for each place',
+    ),
+    (
+        PROVIDER,
+        'for = ["world"]',
+        "for = []",
+        'entity[0].for: expected at least one place: a country such as "FR", "EU", "EEA" or "world"',
+    ),
+    (
+        PROVIDER,
+        'Street, Dublin"\nstate = "IE"',
+        'Street, Dublin"\nstate = "UK"',
+        'entity[0].state: expected a country code such as "IE", or "", found "UK"',
+    ),
+    (
+        PROVIDER,
+        'url = "https://example.com/requests"',
+        'url = "example.com"',
+        'channel[0].url: expected an address such as https://example.com/path, found "example.com"',
+    ),
+    (
+        PROVIDER,
+        'kind = "portal"',
+        'kind = "fone"',
+        "channel[0].kind: expected one of api, portal, web-form, email, phone, fax, post, registered-agent,"
+        ' it-system, found "fone"; did you mean "phone"?',
+    ),
+    (
+        PROVIDER,
+        'with = ["email"]',
+        'with = ["emial"]',
+        'identifiers.accept[0].with[0]: unknown word "emial"; did you mean "email"?',
+    ),
+    (
+        PROVIDER,
+        'with = ["email"]',
+        'with = ["username"]',
+        'identifiers.accept[0].with: expected other types than "username" itself',
+    ),
+    (
+        PROVIDER,
+        'type = "display_name"',
+        'type = "username"',
+        'identifiers.reject[0].type: "username" stands in identifiers.accept already',
+    ),
+    (
+        PROVIDER,
+        'accept = [{ type = "username",',
+        'accept = [{ type = "username" }, { type = "username",',
+        'identifiers.accept[1].type: "username" stands in identifiers.accept[0] already',
+    ),
+    (
+        PROVIDER,
+        'fields = ["case.officer.badge"]',
+        'fields = ["officer.badge"]',
+        'required.fields[0]: unknown word "officer.badge"; did you mean "case.officer.badge"?',
+    ),
+    (
+        PROVIDER,
+        "longest_period_days = 365",
+        "longest_period_days = 0",
+        "scope.longest_period_days: expected 1 or more days, found 0",
+    ),
+    (
+        PROVIDER,
+        'categories = ["subscriber", "traffic"]',
+        'categories = ["logs"]',
+        'scope.categories[0]: unknown word "logs"; known here: subscriber, traffic, content',
+    ),
+    (PROVIDER, "[freeze]\ndays = 30", "[freeze]\ndays = 0", "freeze.days: expected 1 or more days, found 0"),
+    (PROVIDER, "[freeze]\ndays = 30\n", "[freeze]\n", "freeze.days: is missing; expected a whole number of days"),
+    (
+        PROVIDER,
+        'formats = ["pdf"]',
+        'formats = ["PDF"]',
+        'documents.formats[0]: expected the ending of a file such as "pdf", found "PDF"',
+    ),
+    (
+        PROVIDER,
+        'languages = ["en"]',
+        'languages = ["English"]',
+        'documents.languages[0]: expected a language such as "en" (ISO 639-1), found "English"',
+    ),
     (PROVIDER, "[adapter]", "[adaptor]", 'adaptor: unknown key; did you mean "adapter"?'),
     # instruments
     (
@@ -298,6 +408,26 @@ def test_one_mistake_is_told_once_and_nothing_else_is(tmp_path: Path) -> None:
 def test_a_missing_table_is_one_error_and_not_one_for_each_key(tmp_path: Path) -> None:
     folder = broken(tmp_path, LAW, "[release]\nduty = true\n" + samples.SOURCE, "")
     assert errors_of(folder) == (f"{folder}/{LAW}: release: is missing; expected a table",)
+
+
+@pytest.mark.parametrize("given", ["adapter = []\n", ""])
+def test_a_provider_without_any_route_is_an_error(given: str, tmp_path: Path) -> None:
+    text = given + samples.PROVIDER.partition("[adapter]")[0]
+    folder = samples.write(tmp_path / "shipped", {**samples.FILES, PROVIDER: text})
+    assert errors_of(folder) == (
+        f"{folder}/{PROVIDER}: adapter: is missing; expected a table [adapter],"
+        " or one [[adapter]] for each route to it",
+    )
+
+
+def test_a_wrong_route_is_told_with_its_number(tmp_path: Path) -> None:
+    route = '[[adapter]]\nkind = "manual"\nchannel = "portal"\n[[adapter]]\nkind = "manual"\nchanel = "fax"\n'
+    text = samples.PROVIDER.partition("[adapter]")[0] + route
+    own = samples.write(tmp_path / "unit", {"providers/example.toml": text})
+    with pytest.raises(ConfigurationErrors) as wrong:
+        open_catalogue(load_settings({"HOLDFAST_HOME": str(tmp_path / "home"), "HOLDFAST_CONFIG": str(own)}))
+    (error,) = wrong.value.errors
+    assert error.startswith("config/providers/example.toml: adapter[1].chanel: ")
 
 
 def test_a_mistake_in_a_table_that_is_read_twice_is_told_once(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from flows import law, policy, practice
+from flows import authorities, law, policy, practice
 from flows.catalogue import SHIPPED, Catalogue, Figure, figures, load, read_instrument, read_provider_terms
 from flows.identifiers import CHECKS
 from flows.reading import SOURCE_KEYS
@@ -375,8 +375,9 @@ def test_the_policy_covers_a_night_and_tells_three_levels(catalogue: Catalogue) 
 def test_every_shipped_file_is_read(catalogue: Catalogue) -> None:
     files = {
         path.relative_to(SHIPPED).as_posix()
-        for kind in ("instruments", "providers")
+        for kind in ("instruments", "providers", "authorities")
         for path in (SHIPPED / kind).iterdir()
+        if path.suffix != ".md"
     }
     assert files | {"mla.toml", "policy.toml"} == set(catalogue.raw)
 
@@ -392,6 +393,9 @@ CHAPTERS = {
     "Providers": practice.PROVIDER_KEYS,
     "MLA forecasts": law.MLA_KEYS,
     "Policy": policy.POLICY_KEYS,
+    "Networks": authorities.NETWORK_KEYS,
+    "Ways between States": authorities.ROUTE_KEYS,
+    "Contacts": authorities.CONTACT_KEYS,
 }
 
 

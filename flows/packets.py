@@ -1,0 +1,183 @@
+"""What a person is handed to say something that no machine can: the packet, taken out of the sealed record.
+
+Every packet names accounts. Taking one out is a disclosure, so it is recorded: who, when, and which bytes
+(Directive (EU) 2016/680 art. 25).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flows.acting import SPEAK, asked_until
+from flows.office import Office
+from flows.orders import reason
+from flows.replying import ReplyError, quoted
+from flows.routes import Route
+from ledger.interface import Event, Json
+from providers.errors import ConfigurationError, Unsupported
+from providers.interface import CHANGES, Action, Order
+from providers.packet.archive import unpacked
+from providers.packet.steps import WAYS
+from timeline.state import Hold
+
+ASKED: Mapping[Action, tuple[str, str]] = {
+    Action.RELEASE: ("release-asked", "holdfast release {} --because TEXT"),
+    Action.ANNOUNCE: ("announce-asked", "holdfast announce {} --on DAY --reference REFERENCE"),
+    Action.CLARIFY: ("answer-asked", "holdfast answer {} --text TEXT"),
+}
+"""What must have been decided before a packet can say it: its event, and the command that enters it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Handed:
+    """One packet. `way` counts the ways from 1, best first; `ways` names the channels of all of them.
+
+    `recorded`: it was made when the message fell due; else it was made now, from the order as it would be said.
+    """
+
+    request: str
+    action: Action
+    sequence: int
+    way: int
+    ways: tuple[str, ...]
+    recorded: bool
+    sha256: str
+    files: Mapping[str, bytes] = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Found:
+    channel: str
+    archive: bytes = field(repr=False)
+
+
+def find(office: Office, request: str, *, action: Action | None = None, way: int = 1, anew: bool = False) -> Handed:
+    """The latest packet of a request. Call `record_disclosure` before anybody sees it.
+
+    Args:
+        office: the unit's open office.
+        request: its id.
+        action: which message; the latest that a person was asked for, the first request where none was.
+        way: which of the ways, best first, from 1.
+        anew: make it from the order as it would be said now, also where one was recorded.
+
+    Raises:
+        LookupError: there is no such request.
+        ReplyError: nothing is to be said by a person, or there is no such way; says what to do instead.
+        ConfigurationError: the letter's templates or its certificate are wrong.
+    """
+    hold = office.hold(request)
+    history = office.ledger.events(request)
+    wanted = action or _latest(history) or Action.SEND
+    if wanted not in CHANGES:
+        raise ReplyError(f"no packet says {wanted}; one of {', '.join(sorted(CHANGES))}")
+    try:
+        ways = _routes(office, hold, history)
+    except ConfigurationError:
+        if anew or _latest(history) is None:
+            raise
+        ways = ()  # its file is gone from the catalogue; what was recorded can still be used
+    sequence, found = (1, ()) if anew else _recorded(office, history, wanted, len(ways))
+    recorded = bool(found)
+    if not found:
+        sequence = hold.granted + 1 if wanted is Action.EXTEND else 1
+        _can_be_said(hold, history, wanted)
+        found = tuple(_made(office, hold, wanted, sequence, ways))
+    if not found:
+        raise ReplyError(
+            f"{request} goes out by machine, so there is no packet: `holdfast sweep` sends what is due, "
+            f"and `holdfast show {request}` says how it stands"
+        )
+    if not 1 <= way <= len(found):
+        raise ReplyError(f"--way {way}: there {'is 1 way' if len(found) == 1 else f'are {len(found)} ways'}")
+    chosen = found[way - 1]
+    return Handed(
+        request=request,
+        action=wanted,
+        sequence=sequence,
+        way=way,
+        ways=tuple(each.channel for each in found),
+        recorded=recorded,
+        sha256=hashlib.sha256(chosen.archive).hexdigest(),
+        files=unpacked(chosen.archive),
+    )
+
+
+def _routes(office: Office, hold: Hold, history: Sequence[Event]) -> tuple[Route, ...]:
+    return office.routes(hold, str(history[0].body["provider"]))
+
+
+def _latest(history: Sequence[Event]) -> Action | None:
+    said = [str(event.body["action"]) for event in history if "packet" in event.body]
+    return Action(said[-1]) if said else None
+
+
+def _recorded(office: Office, history: Sequence[Event], action: Action, ways: int) -> tuple[int, tuple[_Found, ...]]:
+    """The packets of the last time that this was tried, best way first; and its sequence."""
+    acts = [each.body for each in history if each.kind in {"intent", "unsupported"} and each.body["action"] == action]
+    sequence = max((int(str(body["sequence"])) for body in acts), default=1)
+    found: list[_Found] = []
+    tried, archive = 0, b""
+    for body in reversed([each for each in acts if each["sequence"] == sequence]):
+        if "packet" in body:
+            archive = _unsealed(office, body)
+        elif "attempt" in body:  # the intent that this outcome belongs to names its channel
+            found += [_Found(channel=str(body["channel"]), archive=archive)] if archive else []
+            tried, archive = tried + 1, b""
+            if tried == ways:
+                break
+    return sequence, tuple(reversed(found))
+
+
+def _unsealed(office: Office, body: Mapping[str, Any]) -> bytes:
+    archive = office.vault.unseal(str(body["packet"]))
+    if hashlib.sha256(archive).hexdigest() != body["packet_sha256"]:
+        raise ReplyError("the sealed packet is not the one that was recorded: run `holdfast verify`")
+    return archive
+
+
+def _can_be_said(hold: Hold, history: Sequence[Event], action: Action) -> None:
+    """Whether there is anything to say; `ReplyError` says what has to come first."""
+    kind, command = ASKED.get(action, ("", ""))
+    if kind and all(event.kind != kind for event in history):
+        raise ReplyError(f"nothing is to be said: first `{command.format(hold.request)}`")
+    if action is not Action.SEND and hold.strict_start is None:
+        raise ReplyError(f"{hold.request} was never sent: there is nothing to {action}")
+
+
+def _made(office: Office, hold: Hold, action: Action, sequence: int, ways: Sequence[Route]) -> Iterator[_Found]:
+    """A packet for every way that needs a person, from the order as it would be said now."""
+    for route in ways:
+        adapter = office.adapter(route)
+        if not adapter.capabilities.person:
+            continue
+        order = _order(office, hold, action, sequence, route)
+        try:
+            SPEAK[action](adapter, order)
+        except Unsupported as error:
+            if error.packet is not None:
+                yield _Found(channel=adapter.channel, archive=error.packet)
+        else:
+            raise ConfigurationError(f"{route.id} says that it needs a person, and sent by itself")
+
+
+def _order(office: Office, hold: Hold, action: Action, sequence: int, route: Route) -> Order:
+    because = reason(office, hold.request) if action is Action.RELEASE else ""
+    until = asked_until(hold, action, sequence, office.now())
+    return office.order(hold, action, sequence, addressee=route.addressee, until=until, because=because)
+
+
+def record_disclosure(office: Office, handed: Handed) -> None:
+    """Record who took which packet out of the sealed record; the event says who and when."""
+    case = str(office.ledger.events(handed.request)[0].body["case"])
+    channel = handed.ways[handed.way - 1]
+    text = f"Took out the packet to {handed.action} by {WAYS.get(channel, channel)}."
+    body: dict[str, Json] = {
+        "source": "person",
+        "text": office.seal(case, quoted(text), "text"),
+        "packet_sha256": handed.sha256,
+    }
+    office.append(handed.request, [("note", body)])
