@@ -225,7 +225,10 @@ def _proof(office: Office, hold: Hold, exchange: Exchange | None) -> dict[str, J
         return {}
     case = _case(office, hold)
     proof: dict[str, Json] = {
+        "sender": exchange.sender,
         "recipient": exchange.recipient,
+        "sent_at": exchange.sent_at.isoformat(),
+        "files": [{"name": each.name, "size": each.size, "sha256": each.sha256} for each in exchange.files],
         "sent_bytes": office.seal(case, exchange.sent, "sent"),
         "sent_sha256": hashlib.sha256(exchange.sent).hexdigest(),
         "sent_size": len(exchange.sent),

@@ -7,6 +7,7 @@ said, read into our words) or one of the errors of `providers.errors`. An adapte
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -46,8 +47,10 @@ class ItemOutcome(StrEnum):
 class Item:
     """One identifier of a request. `id` is opaque; everything else is sensitive and never printed.
 
-    `value` is as the officer entered it; `used_from`, `used_to` and `zone` bound its use (an IP address,
-    an Instagram username), None and "" where that does not matter.
+    `value` says it whole, with the port of an address and the chain of a wallet (`192.0.2.7:51820`, `bitcoin:…`);
+    `port` and `chain` repeat them, and `bare` is what is left, for protocols that have fields of their own.
+    `used_from`, `used_to` and `zone` bound its use (an IP address, an Instagram username), None and "" where that
+    does not matter.
     """
 
     id: str
@@ -56,6 +59,20 @@ class Item:
     used_from: datetime | None = field(default=None, repr=False)
     used_to: datetime | None = field(default=None, repr=False)
     zone: str = ""
+    port: int | None = field(default=None, repr=False)
+    chain: str = ""
+
+    @property
+    def bare(self) -> str:
+        """The value without the port and the chain that stand beside it: `2001:db8::7`, `0x52…`."""
+        value = self.value
+        if self.chain and value.casefold().startswith(f"{self.chain}:"):
+            return value[len(self.chain) + 1 :]
+        if self.port is not None:
+            host, _, port = value.rpartition(":")
+            if host and port.isdecimal() and int(port) == self.port:
+                return host.removeprefix("[").removesuffix("]")
+        return value
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -146,6 +163,7 @@ class Order:
     necessity: str = field(default="", repr=False)
     custodian: str = field(default="", repr=False)
     validated_by: str = ""
+    emergency_reason: str = field(default="", repr=False)
     partial_disclosure: bool = False
     answer: str = field(default="", repr=False)
     question: str = ""
@@ -176,8 +194,26 @@ class Letters(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class SentFile:
+    """A document within what was sent: its name (which names no identifier), bytes and SHA-256 in hex."""
+
+    name: str
+    size: int
+    sha256: str
+
+    @classmethod
+    def of(cls, name: str, content: bytes) -> SentFile:
+        """Of a file's content."""
+        return cls(name=name, size=len(content), sha256=hashlib.sha256(content).hexdigest())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Exchange:
-    """The exact bytes that went and came, and when (aware UTC). Sealed by the caller; never logged."""
+    """The exact bytes that went and came, and when (aware UTC). Sealed by the caller; never logged.
+
+    `files` are the documents in what was sent. With sender, recipient, instant and sizes they are what
+    Reg. (EU) 2023/1543 art. 19(6) wants recorded of a transmission outside the decentralised IT system.
+    """
 
     channel: str
     sent: bytes = field(repr=False)
@@ -185,7 +221,9 @@ class Exchange:
     received: bytes = field(default=b"", repr=False)
     received_at: datetime | None = None
     status: int | None = None
+    sender: str = ""
     recipient: str = ""
+    files: tuple[SentFile, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -201,6 +239,7 @@ class ItemAnswer:
 class State(StrEnum):
     """What the provider says of the whole request."""
 
+    SENT = "sent"  # handed over for delivery; nothing is heard of it yet
     ACKNOWLEDGED = "acknowledged"  # received, not yet said to be held
     IN_FORCE = "in-force"  # it confirms that it keeps the data
     EXPIRED = "expired"  # it says the hold has ended

@@ -80,7 +80,14 @@ def test_every_dependency_is_pinned() -> None:
 
 
 def test_every_package_imported_is_a_dependency() -> None:
-    modules = {"yaml": "pyyaml", "sqlite_utils": "sqlite-utils", "apscheduler": "apscheduler"}
+    modules = {
+        "yaml": "pyyaml",
+        "sqlite_utils": "sqlite-utils",
+        "Crypto": "pycryptodome",
+        "stdnum": "python-stdnum",
+        "re2": "google-re2",
+        "proxyprotocol": "proxy-protocol",
+    }
     runtime = {canonicalize_name(Requirement(each).name) for each in PROJECT["dependencies"]}
     comes_with = {"pydantic": "prefect", "httpx": "prefect", "urllib3": "requests"}
     missing = set()
