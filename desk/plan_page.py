@@ -35,6 +35,7 @@ def plan_page(plan: Table, zones: Sequence[str], columns: int) -> Iterator[Rende
         yield Text()
         which = f"{place} of {len(requests)}  " if len(requests) > 1 else ""
         yield Text(f"{which}{_name(each)} · {number(each['identifiers'], 'identifier')}", style="bold")
+        yield outlook.indented(Text(f"addressed to: {each['addressee']['name']}", style="dim"))
         advice = [Text(f"→ {way_out(each['problems'])}")] if brief(each, day)[0] == BAD else []
         yield outlook.indented(outlook.verdict(each, day), *advice, *_problems(each["problems"]))
         yield Text()

@@ -44,23 +44,46 @@ def preserve(path: Path, *, yes: bool, again: bool, sandbox: bool, as_json: bool
         CaseErrors, ConfigurationErrors, SettingsError, LedgerError: nothing was registered.
     """
     from flows import intake
-    from flows.office import office, open_catalogue
+    from flows.office import open_catalogue
     from flows.settings import load
 
-    settings, out = load(), tell if as_json else say
+    settings = load()
     catalogue = open_catalogue(settings)
-    case, drafts, notes = intake.read(path, catalogue, at=settings.now())
+    read = intake.read(path, catalogue, at=settings.now())
+    issue(settings, catalogue, read, yes=yes, again=again, sandbox=sandbox, as_json=as_json)
+
+
+def issue(
+    settings: Settings,
+    catalogue: Catalogue,
+    read: tuple[Case, Drafts, tuple[Problem, ...]],
+    *,
+    yes: bool,
+    again: bool = False,
+    sandbox: bool = False,
+    as_json: bool,
+    registered: Callable[[Office, Sequence[str]], None] = lambda _office, _requests: None,
+) -> None:
+    """Ask what only a person may decide, register and send a case that was read (`intake.read`).
+
+    `registered` is called once the requests are in the ledger, before anything is sent. Raises what `preserve`
+    raises.
+    """
+    from flows import intake
+    from flows.office import office
+
+    (case, drafts, notes), out = read, tell if as_json else say
     asking = not yes and sys.stdin is not None and sys.stdin.isatty()
     _refuse(drafts, yes=yes, asking=asking)
     if not settings.ledger_path.exists():
-        _can_speak(settings, catalogue, drafts, sandbox=sandbox)  # before a ledger of the wrong kind is made
+        _can_speak(settings, catalogue, case, drafts, sandbox=sandbox)  # before a ledger of the wrong kind is made
     with office(settings, create=True, sandbox=sandbox, catalogue=catalogue) as opened:
         if sandbox and not opened.ledger.sandbox:
             raise wrong(
                 f"{settings.ledger_path} is an operational ledger, and --sandbox wants one of its own: {NOTHING}",
                 "  set HOLDFAST_HOME to another folder, such as HOLDFAST_HOME=~/holdfast-sandbox",
             )
-        _can_speak(settings, catalogue, drafts, sandbox=opened.ledger.sandbox)
+        _can_speak(settings, catalogue, case, drafts, sandbox=opened.ledger.sandbox)
         doubles = tuple(note for each in drafts for note in intake.live_duplicates(opened, case, each))
         if not again:
             _refuse_doubles(doubles)
@@ -71,6 +94,7 @@ def preserve(path: Path, *, yes: bool, again: bool, sandbox: bool, as_json: bool
         except click.Abort:
             raise Ending(INTERRUPTED, f"stopped: {NOTHING}") from None
         requests = _register(opened, case, drafts, accepted)
+        registered(opened, requests)
         with Stopping() as stopping:
             report = _send(opened, requests, drafts, stopping, out)
         rows = _standing(opened, requests)
@@ -98,11 +122,13 @@ def _refuse(drafts: Drafts, *, yes: bool, asking: bool) -> None:
         )
 
 
-def _can_speak(settings: Settings, catalogue: Catalogue, drafts: Drafts, *, sandbox: bool) -> None:
+def _can_speak(settings: Settings, catalogue: Catalogue, case: Case, drafts: Drafts, *, sandbox: bool) -> None:
     """End here where our own set-up keeps a request from being sent: registered, it could only wait."""
+    from flows.intake import ways
     from flows.office import unusable
 
-    if errors := unusable(settings, catalogue, [each.request.provider for each in drafts], sandbox=sandbox):
+    routes = [route for each in drafts for route in ways(case, each.request, catalogue)]
+    if errors := unusable(settings, routes, sandbox=sandbox):
         raise wrong(f"{NOTHING}:", *(f"  {each}" for each in errors))
 
 

@@ -8,6 +8,7 @@ Described for officers in `docs/case-file.md`.
 from __future__ import annotations
 
 import os.path
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -65,15 +66,27 @@ REQUEST = {
     "confidential": "true to ask the provider not to tell its user, as it is where this is left out, or false",
     "urgency": f"{' or '.join(URGENCIES)}",
     "identifiers": 'a list such as [ { type = "email", value = "…" } ]',
-    "identifiers_file": "a CSV file with the columns type, value and perhaps from, to, zone",
+    "identifiers_file": "a CSV file with the columns type, value and perhaps from, to, zone, port, chain",
     "necessity": "why the data are needed and why they may be lost",
     "custodian": "who holds the data and where, if that is known",
     "validated_by": "the judge, court or prosecutor who validated the order, where the instrument wants it",
     "user_location": "the country of the user, as two capital letters",
+    "language": 'the language of the letter as two small letters, such as "en"',
+    "emergency_reason": "for an emergency: whose life or safety is in danger, and why at once",
+    "snapshot_of": "the earlier request, HF-…, of which this one asks for a new snapshot",
+    "follows": "the request, HF-…, whose answer named this further provider (Budapest Convention art. 30)",
+    "partial_disclosure": "true to ask for the traffic data that name further providers (Budapest art. 30)",
     "notice_accepted_by": "the name of the person who accepted that the provider may tell its user",
     "unverified_accepted_by": "the name of the person who accepted to rely on figures that nobody has verified",
     "note": "anything else that colleagues should know",
 }
+_PLACES = tuple(
+    ("case", *path)
+    for path in (
+        *((key,) for key in CASE),
+        *((table, key) for table, keys in (("offence", OFFENCE), ("officer", OFFICER), ("mla", MLA)) for key in keys),
+    )
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -116,7 +129,8 @@ class RequestDraft:
     """One request as the officer wrote it, not yet checked against the catalogues.
 
     Instants are aware UTC; `period_to` None means all that exists when the request arrives. Texts that were left
-    out are "". `identifiers` has at least one, none twice. `where` is its place in the file.
+    out are "". `identifiers` has at least one, none twice. `language` is ISO 639-1; `snapshot_of` and `follows` are
+    ids of requests of ours (`HF-…`), at most one of them. `where` is its place in the file.
     """
 
     provider: str
@@ -131,10 +145,20 @@ class RequestDraft:
     custodian: str = field(repr=False)
     validated_by: str
     user_location: str
+    language: str
+    emergency_reason: str = field(repr=False)
+    snapshot_of: str
+    follows: str
+    partial_disclosure: bool
     notice_accepted_by: str
     unverified_accepted_by: str
     note: str = field(repr=False)
     where: str
+    places: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+
+    def place(self, key: str) -> str:
+        """Where a key of this request stands, or would stand, in the file."""
+        return self.places.get(key, f"{self.where}.{key}")
 
     def __post_init__(self) -> None:
         require_utc("period_from", self.period_from)
@@ -153,6 +177,11 @@ class Case:
     mla: Mla | None
     requests: tuple[RequestDraft, ...]
     where: str = ""
+    places: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+
+    def place(self, path: str) -> str:
+        """Where a key such as "case.officer.email" stands, or would stand, in the file."""
+        return self.places.get(path, f"{self.where}: {path}")
 
 
 def read_case(path: Path, *, now: datetime, anyway: bool = False) -> tuple[Case | None, tuple[Problem, ...]]:
@@ -170,7 +199,16 @@ def read_case(path: Path, *, now: datetime, anyway: bool = False) -> tuple[Case 
     """
     require_utc("now", now)
     reader = _Reader(path.parent, Problems(label(path)), now)
-    document = read_document(path, reader.problems)
+    return _judged(reader, read_document(path, reader.problems), anyway=anyway)
+
+
+def check_case(document: Document, *, now: datetime) -> tuple[Case | None, tuple[Problem, ...]]:
+    """The same for a case that stands in no file, such as a follow-up; `document.file` names it in messages."""
+    require_utc("now", now)
+    return _judged(_Reader(Path(), Problems(document.file), now), document, anyway=True)
+
+
+def _judged(reader: _Reader, document: Document | None, *, anyway: bool) -> tuple[Case | None, tuple[Problem, ...]]:
     case = reader.case(document) if document else None
     files = [problems for _, problems in reader.files.values()]
     listed = tuple(problem for each in (reader.problems, *files) for problem in each.listed())
@@ -204,9 +242,15 @@ class _Reader:
         offence, officer, mla = self._offence(case), self._officer(case), self._mla(case)
         if offence is None or officer is None:
             return None
-        where = document.file
         return Case(
-            **read, country=country, offence=offence, officer=officer, mla=mla, requests=requests, where=where
+            **read,
+            country=country,
+            offence=offence,
+            officer=officer,
+            mla=mla,
+            requests=requests,
+            where=document.file,
+            places={".".join(place): document.where(place) for place in _PLACES},
         )
 
     def _offence(self, case: Fields) -> Offence | None:
@@ -227,7 +271,7 @@ class _Reader:
         for key in ("email", "phone"):  # the provider writes and calls back there
             if read[key]:
                 for flaw in CHECKS[key](Identifier(type=key, value=read[key])):
-                    table.wrong(key, flaw.problem, flaw.fix, flaw.severity)
+                    table.wrong(key, *flaw)
         return Officer(**read)
 
     def _mla(self, case: Fields) -> Mla | None:
@@ -271,14 +315,17 @@ class _Reader:
         period_from, period_to = table.instant("from"), table.instant("to")
         if not table.has("from"):
             fix = "give from: providers refuse requests that are too broad"
-            table.wrong((), "the period has no beginning", fix, "warning")
+            table.wrong((), "the period has no beginning", fix, "warning", "period")
         if period_from and period_to and period_to <= period_from:
             table.wrong("to", "the period ends at or before its beginning", "check from and to")
+        if table.has("snapshot_of") and table.has("follows"):
+            fix = "keep snapshot_of for the same account again, or follows for what an answer named"
+            table.wrong("follows", "stands beside snapshot_of", fix)
         for key, instant in (("from", period_from), ("to", period_to)):
             if instant and instant > self.now:
                 fix = "only data that exist can be preserved: write a moment that has passed"
                 fix += ", or leave it out for all that exists when the request arrives" if key == "to" else ""
-                table.wrong(key, "lies in the future", fix)
+                table.wrong(key, "lies in the future", fix, kind="future")
         return RequestDraft(
             provider=table.text("provider", required=True),
             instrument=table.text("instrument", required=True),
@@ -292,10 +339,16 @@ class _Reader:
             custodian=table.text("custodian", longest=LONG),
             validated_by=table.text("validated_by"),
             user_location=table.country("user_location"),
+            language=table.language("language"),
+            emergency_reason=table.text("emergency_reason", longest=LONG),
+            snapshot_of=table.request_id("snapshot_of"),
+            follows=table.request_id("follows"),
+            partial_disclosure=table.flag("partial_disclosure", default=False),
             notice_accepted_by=table.text("notice_accepted_by"),
             unverified_accepted_by=table.text("unverified_accepted_by"),
             note=table.text("note", longest=LONG),
             where=table.where(),
+            places={key: table.where(key) for key in REQUEST if table.has(key)},
         )
 
     def _identifiers(self, table: Fields) -> tuple[Identifier, ...]:

@@ -18,6 +18,7 @@ from flows.identifiers import CHECKS
 from flows.instants import Unfit, read_day, read_instant
 from flows.lines import Place
 from flows.problems import Problem, Problems, Severity
+from ledger.ids import read_request_id
 
 SHORT, LONG = 512, 20_000
 """Characters: of a text on one line, and of one that may have many lines."""
@@ -58,10 +59,12 @@ class Fields:
         """The place of a key, or of the table itself."""
         return self.document.where((*self.place, key) if key else self.place)
 
-    def wrong(self, key: str | Place, problem: str, fix: str, severity: Severity = "error") -> None:
+    def wrong(
+        self, key: str | Place, problem: str, fix: str, severity: Severity = "error", kind: str = "form"
+    ) -> None:
         """Note a problem at a key of this table, at a place under it, or with () at the table itself."""
-        place = (*self.place, *((key,) if isinstance(key, str) else key))
-        self.problems.add(Problem(where=self.document.where(place), problem=problem, fix=fix, severity=severity))
+        where = self.document.where((*self.place, *((key,) if isinstance(key, str) else key)))
+        self.problems.add(Problem(where=where, problem=problem, fix=fix, severity=severity, kind=kind))
 
     def has(self, key: str) -> bool:
         """Whether the key is there at all."""
@@ -133,6 +136,28 @@ class Fields:
             self.wrong(key, "is not two capital letters", fix)
         return code
 
+    def language(self, key: str) -> str:
+        """A language as two small letters (ISO 639-1); "" where it is left out."""
+        code = self.text(key)
+        if code and not re.fullmatch(r"[a-z]{2}", code):
+            letters = re.fullmatch(r"[A-Za-z]{2}", code)
+            fix = f'write "{code.lower()}"' if letters else f"give {self.keys[key]} (ISO 639-1)"
+            self.wrong(key, "is not two small letters", fix)
+            return ""
+        return code
+
+    def request_id(self, key: str) -> str:
+        """The id of a request of ours, in its one form; "" where it is left out."""
+        typed = self.text(key)
+        if not typed:
+            return ""
+        try:
+            return read_request_id(typed)
+        except ValueError:
+            fix = "copy it from `holdfast board`: HF- and 12 characters, the last of which checks the others"
+            self.wrong(key, "is not the id of a request", fix)
+            return ""
+
     def flag(self, key: str, *, default: bool) -> bool:
         """True or false."""
         value = self._given(key, bool, "true or false", required=False)
@@ -176,7 +201,7 @@ class Fields:
         elif len(text) > longest:
             self.wrong((key, *place), f"is longer than {longest} characters", "shorten it")
         elif strange:
-            self.wrong((key, *place), strange, "type the text by hand instead of pasting it")
+            self.wrong((key, *place), strange, "type the text by hand instead of pasting it", kind="invisible")
         else:
             return text
         return ""

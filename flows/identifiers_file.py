@@ -1,4 +1,4 @@
-"""Reads an identifiers file: CSV with the columns type, value and perhaps from, to and zone, line by line.
+"""Reads an identifiers file: CSV with the columns type, value and perhaps from, to, zone, port, chain, line by line.
 
 The file is streamed: a bad line is told by its number and does not stop the others. It is read as officers'
 tools write it: commas, semicolons or tabs, with or without a byte order mark, any line ends, quotes where needed.
@@ -25,10 +25,10 @@ LARGEST = 50_000_000
 """Bytes; a file with more is refused unread."""
 
 LONGEST_LINE = 8_192
-"""Bytes; no five columns need more."""
+"""Bytes; no seven columns need more."""
 
 _SAVE = 'save it as UTF-8 (in a spreadsheet: "CSV UTF-8")'
-_HEADER = "write type,value as the first line; from, to and zone may follow"
+_HEADER = "write type,value as the first line; from, to, zone, port and chain may follow"
 
 
 def read_identifiers_file(path: Path, *, now: datetime, problems: Problems) -> tuple[Identifier, ...]:
@@ -42,6 +42,11 @@ def read_identifiers_file(path: Path, *, now: datetime, problems: Problems) -> t
             return tuple(_Reader(path, now, problems).identifiers(stream))
     except OSError as error:
         raise Unfit(f"cannot be read: {error.strerror}", "check the disk it is on") from None
+
+
+def read_identifiers(stream: BinaryIO, name: str, *, now: datetime, problems: Problems) -> tuple[Identifier, ...]:
+    """The same from a stream, such as standard input; `name` is what messages call it."""
+    return tuple(_Reader(Path(name), now, problems).identifiers(stream))
 
 
 class _Reader:

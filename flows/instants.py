@@ -18,11 +18,14 @@ _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?([Zz]|[
 
 
 class Unfit(ValueError):
-    """A value that cannot be used: `problem` says what is wrong with it, `fix` what to write instead."""
+    """A value that cannot be used: `problem` says what is wrong with it, `fix` what to write instead.
 
-    def __init__(self, problem: str, fix: str) -> None:
+    `kind` is one of `flows.problems.KINDS`.
+    """
+
+    def __init__(self, problem: str, fix: str, kind: str = "form") -> None:
         super().__init__(f"{problem}; {fix}")
-        self.problem, self.fix = problem, fix
+        self.problem, self.fix, self.kind = problem, fix, kind
 
 
 def require_utc(name: str, value: datetime | None) -> None:

@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from flows.casefile import Case, RequestDraft, read_case
+from flows.casefile import Case, Mla, RequestDraft, read_case
 from flows.catalogue import Catalogue
 from flows.history import freeze_terms, read_terms
 from flows.identifiers import normalise
 from flows.office import Office
-from flows.preflight import Finding, known, preflight
+from flows.preflight import Finding, doubles, known, preflight
 from flows.problems import Problem, Severity
+from flows.routes import Route, abilities_of, routes
 from ledger.ids import new_request_id
 from ledger.interface import Duplicate, NewEvent
-from providers.registry import capabilities_of
+from providers.interface import Addressee
 from timeline.events import Event, check
 from timeline.state import Hold, fold
-from timeline.terms import Abilities, Terms
+from timeline.terms import Terms
 
 
 class CaseErrors(Exception):
@@ -34,13 +35,17 @@ class CaseErrors(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Draft:
-    """One request of a case, ready to be planned with or registered. `frozen` are its terms' bytes."""
+    """One request of a case, ready to be planned with or registered.
+
+    `frozen` are its terms' bytes; `addressee` is to whom it goes first.
+    """
 
     request: RequestDraft
     terms: Terms
     frozen: bytes
     findings: tuple[Finding, ...]
     hold: Hold
+    addressee: Addressee
 
 
 def read(path: Path, catalogue: Catalogue, *, at: datetime) -> tuple[Case, tuple[Draft, ...], tuple[Problem, ...]]:
@@ -54,7 +59,13 @@ def read(path: Path, catalogue: Catalogue, *, at: datetime) -> tuple[Case, tuple
         CaseErrors: the file is no sound case, or a request names what is not in the catalogue; with all that
             the preflight finds in the rest of it.
     """
-    case, problems = read_case(path, now=at, anyway=True)
+    return judge(*read_case(path, now=at, anyway=True), catalogue, at=at)
+
+
+def judge(
+    case: Case | None, problems: tuple[Problem, ...], catalogue: Catalogue, *, at: datetime
+) -> tuple[Case, tuple[Draft, ...], tuple[Problem, ...]]:
+    """A case as it was read, with what was wrong with it, checked against the catalogue. Gives what `read` gives."""
     if case is None:
         raise CaseErrors(problems)
     wrong = [each for each in problems if each.severity == "error"]
@@ -69,15 +80,26 @@ def read(path: Path, catalogue: Catalogue, *, at: datetime) -> tuple[Case, tuple
             drafts.append(draft(case, request, catalogue, frozen[pair], at=at))
     if case.mla and case.mla.profile and case.mla.profile not in catalogue.profiles:
         fix = f"one of {', '.join(sorted(catalogue.profiles))}"
-        wrong.append(Problem(where=f"{case.where}: case.mla.profile", problem="no such forecast profile", fix=fix))
+        where = case.place("case.mla.profile")
+        wrong.append(Problem(where=where, problem="no such forecast profile", fix=fix, kind="unknown"))
+    wrong += doubles(case)
     if not wrong:
         return case, tuple(drafts), problems
+    raise CaseErrors((*problems, *(each for each in wrong if each not in problems), *_further(drafts, problems)))
+
+
+def _further(drafts: Sequence[Draft], problems: Sequence[Problem]) -> list[Problem]:
+    """What the preflight found beside the mistakes of a file, errors first.
+
+    Of one key that several instruments miss, or that was told of as missing already, it is told once.
+    """
     told = {_key(each) for each in problems}
-    further: dict[str, Problem] = {}  # of one key, one problem: several instruments may miss the same field
+    found: dict[tuple[str, str], Problem] = {}
     for problem in (finding.problem for each in drafts for finding in each.findings):
-        if problem.severity == "error" and _key(problem) not in told:
-            further.setdefault(_key(problem), problem)
-    raise CaseErrors((*problems, *(each for each in wrong if each not in problems), *further.values()))
+        key, missing = _key(problem), problem.kind == "missing"
+        if not (missing and key in told):
+            found.setdefault((key, "missing" if missing else problem.problem), problem)
+    return sorted(found.values(), key=lambda each: each.severity != "error")
 
 
 def _key(problem: Problem) -> str:
@@ -87,8 +109,7 @@ def _key(problem: Problem) -> str:
 
 def terms_of(case: Case, provider: str, instrument: str, catalogue: Catalogue, *, at: datetime) -> bytes:
     """The terms under which this case's requests to a provider run, frozen at `at`."""
-    can = capabilities_of(catalogue.providers[provider].adapter, where=f"config/providers/{provider}.toml")
-    machine = not can.person
+    first = _ways(case, provider, instrument, catalogue)[0]
     named = case.mla.profile if case.mla else ""
     return freeze_terms(
         catalogue,
@@ -96,13 +117,31 @@ def terms_of(case: Case, provider: str, instrument: str, catalogue: Catalogue, *
         instrument=instrument,
         country=case.country,
         profile=catalogue.profile(named if named in catalogue.profiles else "").id,
-        abilities=Abilities(
-            poll=machine and can.status,
-            extend=machine and can.extend,
-            release=machine and can.release,
-            find=machine and can.can_find,
-        ),
+        abilities=abilities_of(first.capabilities),
         at=at,
+    )
+
+
+def ways(case: Case, request: RequestDraft, catalogue: Catalogue) -> tuple[Route, ...]:
+    """Every way in which a request of a case can go, best first. Its provider and instrument are known."""
+    return _ways(
+        case,
+        request.provider,
+        request.instrument,
+        catalogue,
+        user_location=request.user_location,
+        language=request.language,
+    )
+
+
+def _ways(case: Case, provider: str, instrument: str, catalogue: Catalogue, **of_request: str) -> tuple[Route, ...]:
+    return routes(
+        catalogue,
+        provider=provider,
+        instrument=catalogue.instruments[instrument],
+        country=case.country,
+        requested_state=case.mla.requested_state if case.mla else "",
+        **of_request,
     )
 
 
@@ -123,6 +162,7 @@ def draft(case: Case, request: RequestDraft, catalogue: Catalogue, frozen: bytes
         frozen=frozen,
         findings=preflight(case, request, catalogue, terms, at),
         hold=fold("draft", terms, [registered]),
+        addressee=ways(case, request, catalogue)[0].addressee,
     )
 
 
@@ -169,6 +209,14 @@ def _facts(case: Case, request: RequestDraft) -> Mapping[str, Any]:
         "necessity": request.necessity,
         "custodian": request.custodian,
         "note": request.note,
+        "validated_by": request.validated_by,
+        "user_location": request.user_location,
+        "language": request.language,
+        "emergency_reason": request.emergency_reason,
+        "snapshot_of": request.snapshot_of,
+        "follows": request.follows,
+        "partial_disclosure": request.partial_disclosure,
+        "mla": _mla(case.mla),
         "items": [
             {
                 "item": _item(number),
@@ -177,30 +225,64 @@ def _facts(case: Case, request: RequestDraft) -> Mapping[str, Any]:
                 "from": _text(each.used_from),
                 "to": _text(each.used_to),
                 "zone": each.zone,
+                "port": each.port,
+                "chain": each.chain,
             }
             for number, each in enumerate(request.identifiers)
         ],
     }
 
 
+def _mla(mla: Mla | None) -> Mapping[str, str]:
+    """The MLA request as texts: days in ISO form, "" where not known; empty without one."""
+    if mla is None:
+        return {}
+    days = {name: getattr(mla, name) for name in ("send_on", "sent_on", "received_on")}
+    told = {name: day.isoformat() if day else "" for name, day in days.items()}
+    return {"requested_state": mla.requested_state} | told | {"reference": mla.reference}
+
+
 def live_duplicates(office: Office, case: Case, draft: Draft) -> tuple[Problem, ...]:
     """Accounts that a live request to the same provider names already.
 
     A warning, or an error where that request is of the same case under the same instrument: then the case was
-    registered before, and sending it again would ask the provider twice.
+    registered before, and sending it again would ask the provider twice. The request of which this one is to be a
+    new snapshot (`snapshot_of`) is no duplicate.
+
+    Raises:
+        CaseErrors: `snapshot_of` or `follows` names a request that this ledger does not have, or that cannot be it.
     """
+    if unrelated := tuple(_unrelated(office, draft.request)):
+        raise CaseErrors(unrelated)
     found = []
     for identifier in draft.request.identifiers:
         blind = office.vault.blind(identifier.type, normalise(identifier.type, identifier.value))
         for request in office.ledger.find_live(blind):
             row = office.ledger.row(request)
+            if request == draft.request.snapshot_of:
+                continue
             if row is not None and row.provider == draft.request.provider:
                 problem = f"the same account is already named by the live request {request} (case {row.case})"
-                fix = "extend that one instead, unless you want a new snapshot"
+                fix = f'extend that one instead, or write snapshot_of = "{request}" for a new snapshot'
                 again = (row.case, row.instrument) == (case.reference, draft.request.instrument)
                 severity: Severity = "error" if again else "warning"
-                found.append(Problem(where=identifier.where, problem=problem, fix=fix, severity=severity))
+                found.append(
+                    Problem(where=identifier.where, problem=problem, fix=fix, severity=severity, kind="live")
+                )
     return tuple(found)
+
+
+def _unrelated(office: Office, request: RequestDraft) -> Iterator[Problem]:
+    """An earlier request that a draft names and that is not there, or is of another provider."""
+    for key, earlier in (("snapshot_of", request.snapshot_of), ("follows", request.follows)):
+        row = office.ledger.row(earlier) if earlier else None
+        where = request.place(key)
+        if earlier and row is None:
+            fix = "copy it from `holdfast board` or from the record of the case"
+            yield Problem(where=where, problem="this ledger has no such request", fix=fix, kind="relation")
+        elif row is not None and key == "snapshot_of" and row.provider != request.provider:
+            fix = "name a request to the same provider; for a provider that another one named, write follows"
+            yield Problem(where=where, problem=f"is a request to {row.provider}", fix=fix, kind="relation")
 
 
 def register(

@@ -42,11 +42,12 @@ def plan_case(
 def plan_draft(draft: Draft, policy: Policy, *, at: datetime) -> Plan:
     """One request's plan, as if sent at `at`."""
     seen = coverage(draft.hold, policy, at)
-    gap = coverage_finding(f"{draft.request.where}.instrument", seen)
+    gap = coverage_finding(draft.request.place("instrument"), seen)
     findings = [*draft.findings, *([gap] if gap else [])]
     return {
         "provider": draft.request.provider,
         "instrument": draft.request.instrument,
+        "addressee": {"name": draft.addressee.name, "language": draft.addressee.language},
         "identifiers": len(draft.request.identifiers),
         "problems": [problem_table(each.problem) for each in _urgent_first(findings)],
     } | _outlook(draft.hold, policy, at)
@@ -58,7 +59,13 @@ def _urgent_first(findings: Sequence[Finding]) -> list[Finding]:
 
 def problem_table(problem: Problem) -> dict[str, str]:
     """A problem as a table."""
-    return {"where": problem.where, "problem": problem.problem, "fix": problem.fix, "severity": problem.severity}
+    return {
+        "where": problem.where,
+        "problem": problem.problem,
+        "fix": problem.fix,
+        "severity": problem.severity,
+        "kind": problem.kind,
+    }
 
 
 def _outlook(hold: Hold, policy: Policy, at: datetime) -> Plan:

@@ -19,7 +19,7 @@ TELLING = ("stderr", "drop", "smtp")
 POLICY_KEYS: Mapping[str, tuple[str, ...]] = {
     "": (
         *("send", "extend", "mla", "announce", "clarify", "acknowledge", "chase", "poll", "review"),
-        *("backoff", "sweep", "catalogue", "ladder"),
+        *("backoff", "sweep", "catalogue", "preflight", "accounts", "ladder"),
     ),
     "send": ("lead",),
     "extend": ("at", "margin"),
@@ -33,6 +33,8 @@ POLICY_KEYS: Mapping[str, tuple[str, ...]] = {
     "backoff": ("first", "longest"),
     "sweep": ("interval", "imminent_sweeps"),
     "catalogue": ("stale_after_days",),
+    "preflight": ("long_period_days", "many_identifiers"),
+    "accounts": ("have",),
     "ladder": ("level", "who", "acknowledge_within", "tell", "mail_to"),
 }
 
@@ -51,11 +53,18 @@ class RungChannels:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decided:
-    """All of `policy.toml`: what the clocks need, where people are told, and when a figure counts as old."""
+    """All of `policy.toml`: what the clocks need, where people are told, and when a figure counts as old.
+
+    `long_period_days` and `many_identifiers`: above them a request is told to be broad. `accounts` are the ids of
+    the providers whose portal the unit can enter.
+    """
 
     policy: Policy
     rung_channels: tuple[RungChannels, ...]
     stale_after_days: int
+    long_period_days: int
+    many_identifiers: int
+    accounts: tuple[str, ...]
 
 
 def _fraction(table: Table) -> Fraction:
@@ -128,7 +137,14 @@ def read_policy(table: Mapping[str, Any], where: str) -> Decided:
         imminent_sweeps=_imminent_sweeps(part["sweep"], interval),
         ladder=tuple(rung for rung, _ in rungs),
     )
-    stale_after_days = part["catalogue"].whole("stale_after_days", "days", least=1)
+    decided = Decided(
+        policy=policy,
+        rung_channels=tuple(told for _, told in rungs),
+        stale_after_days=part["catalogue"].whole("stale_after_days", "days", least=1),
+        long_period_days=part["preflight"].whole("long_period_days", "days", least=1),
+        many_identifiers=part["preflight"].whole("many_identifiers", "identifiers", least=1),
+        accounts=part["accounts"].texts("have", ()),
+    )
     if errors:
         raise ConfigurationErrors(errors)
-    return Decided(policy=policy, rung_channels=tuple(told for _, told in rungs), stale_after_days=stale_after_days)
+    return decided

@@ -12,6 +12,57 @@ from typing import Literal
 
 Severity = Literal["error", "warning"]
 
+KINDS = {
+    "form": "the file is not written as a case file is",
+    "future": "a time to come: only data that exist can be preserved",
+    "grammar": "an identifier is not written as its type is",
+    "check-digit": "a check digit or check sum is wrong, so a character is",
+    "spreadsheet": "a spreadsheet has changed a number",
+    "paste": "something was copied along that is no part of the value",
+    "invisible": "a character that nobody sees",
+    "look-alike": "letters of another script that look alike",
+    "display-name": "a name that is not unique and names no account",
+    "numbering-plan": "a number in a range that nobody is known to have",
+    "made-up": "a hardware address that the device made up",
+    "private-address": "an address that names nobody outside its network",
+    "no-time": "an identifier that changes hands, without the time of its use",
+    "no-port": "an address that many share, without its port",
+    "no-chain": "a wallet or transaction without a chain that is known",
+    "short-link": "a web address that only leads elsewhere",
+    "tracking": "parts of a web address that follow who clicked were left out",
+    "twice": "the same identifier twice",
+    "unknown": "a provider, an instrument or a profile that is in no catalogue",
+    "not-sendable": "an instrument under which nothing can be sent",
+    "issuer": "an instrument that this authority cannot issue",
+    "addressee": "an instrument that does not reach whom it is addressed to",
+    "emergency": "an emergency without its reason, or the reverse",
+    "missing": "a field that the instrument or the provider requires",
+    "categories": "kinds of data that the instrument or the provider does not cover",
+    "period": "a period that is missing, too long, or begins long before the account",
+    "many": "more identifiers than a request should name",
+    "created": "an account that was made after the period",
+    "outside": "an identifier that was used outside the period",
+    "no-programme": "a provider that preserves nothing on request",
+    "rejected": "a type of identifier that the provider does not take",
+    "not-named": "a type of identifier that the provider does not name",
+    "pattern": "an identifier in a form that the provider cannot process",
+    "beside": "something that the provider needs beside an identifier",
+    "elsewhere": "a page of another provider",
+    "entity": "a legal entity that cannot be told, or must be told from several",
+    "notice": "a provider that tells its user, or of which that is not known",
+    "language": "a letter in a language that the provider does not take, or that cannot be written",
+    "document": "something that the provider wants beside the letter",
+    "account": "a channel that needs an account which the unit does not have",
+    "channel": "a channel for emergencies, or for official addresses only",
+    "unverified": "a figure that nobody has verified",
+    "discretion": "a hold or an extension that is a courtesy",
+    "double": "two requests of one case for the same account",
+    "coverage": "no chain of holds reaches the answer",
+    "live": "an account that a live request names already",
+    "relation": "an earlier request that is not there, or is of another provider",
+}
+"""What can be wrong, by the word that `Problem.kind` says."""
+
 LISTED = 50
 """How many problems of one file are listed; the others are counted."""
 
@@ -21,13 +72,14 @@ class Problem:
     """One thing that is wrong. An error stops the case; a warning is for a person to judge.
 
     `where` is the file, the line if it is known, and the key: `case.toml: line 12: request[0].to`.
-    `problem` and `fix` are clauses without a full stop.
+    `problem` and `fix` are clauses without a full stop. `kind` is one of `KINDS`.
     """
 
     where: str
     problem: str
     fix: str
     severity: Severity = "error"
+    kind: str = "form"
 
     def __str__(self) -> str:
         return f"{self.where}: {self.problem}; {self.fix}"

@@ -98,9 +98,9 @@ class LiveUnit:
                 "to": f"{today - timedelta(days=1)}T00:00:00Z",
                 "confidential": True,
                 "urgency": "expedited",
-                "identifiers": [{"type": "email", "value": CANARY}],
+                "identifiers": [{"type": "email", "value": f"{number}.{CANARY}" if number else CANARY}],
             }
-            for name in providers
+            for number, name in enumerate(providers)
         ]
         path = self.folder / "case.json"
         path.write_text(json.dumps({"case": case, "request": requests}))

@@ -70,7 +70,11 @@ def test_the_documented_example_reads_the_same_in_every_form(tmp_path: Path, for
     assert expected is not None
     assert anywhere(case) == anywhere(expected)
     request = case.requests[0]
-    assert len(request.identifiers) == 14
+    assert len(request.identifiers) == 15
+    assert (request.identifiers[1].value, request.identifiers[1].port) == ("192.0.2.44:51820", 51820)
+    assert request.identifiers[2].value == f"bitcoin:{'bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4'}"
+    assert request.identifiers[2].chain == "bitcoin"
+    assert (request.language, request.snapshot_of, request.follows) == ("en", "HF-0000000000J1", "")
     assert request.identifiers[1].used_from == datetime(2026, 10, 3, 19, 14, 5, tzinfo=UTC)
     assert request.period_from == datetime(2026, 9, 1, tzinfo=UTC)
 
@@ -92,8 +96,8 @@ def test_the_full_example_shows_every_key() -> None:
     shown = tomllib.loads(dict(re.findall(r"```(toml|yaml|json)\n(.*?)```", DOC, re.DOTALL))["toml"])
     assert set(shown["case"]) == set(casefile.CASE)
     assert set(shown["case"]["mla"]) == set(casefile.MLA) - {"send_on"}
-    assert set(shown["request"][0]) == set(casefile.REQUEST)
-    assert set(shown["request"][0]["identifiers"][1]) == set(entries.KEYS)
+    assert set(shown["request"][0]) == set(casefile.REQUEST) - {"follows", "emergency_reason"}
+    assert {key for each in shown["request"][0]["identifiers"] for key in each} == set(entries.KEYS)
 
 
 def test_what_is_left_out_has_a_plain_meaning(tmp_path: Path) -> None:
@@ -107,6 +111,10 @@ def test_what_is_left_out_has_a_plain_meaning(tmp_path: Path) -> None:
     assert (request.confidential, request.urgency, request.period_to) == (True, "expedited", None)
     assert (request.necessity, request.custodian, request.validated_by, request.user_location) == ("", "", "", "")
     assert (request.notice_accepted_by, request.unverified_accepted_by, request.note) == ("", "", "")
+    assert (request.language, request.emergency_reason, request.snapshot_of, request.follows) == ("", "", "", "")
+    assert request.partial_disclosure is False
+    (identifier,) = request.identifiers
+    assert (identifier.port, identifier.chain) == (None, "")
 
 
 def test_the_three_days_of_the_mla_request_are_read(tmp_path: Path) -> None:

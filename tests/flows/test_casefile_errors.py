@@ -266,6 +266,7 @@ MLA = {"requested_state": "US"}
             {"request": [1]},
             ["request[0]: expected a table, found a number; its keys are provider, instrument, categories, from, to,"
              " confidential, urgency, identifiers, identifiers_file, necessity, custodian, validated_by, user_location,"
+             " language, emergency_reason, snapshot_of, follows, partial_disclosure,"
              " notice_accepted_by, unverified_accepted_by, note"],
         ),
         ({"case__officer": "x"}, ["case.officer: expected a table, found text; its keys are name, badge, email, phone"]),
@@ -345,6 +346,22 @@ MLA = {"requested_state": "US"}
           "request[0].categories[1]: unknown word; write subscriber or traffic or content"]),
         ({"request__0__categories": ["content", "content"]},
          ["warning: case.json: line 1: request[0].categories[1]: is there twice; remove one of them"]),
+        ({"request__0__language": "EN"}, ['request[0].language: is not two small letters; write "en"']),
+        ({"request__0__language": "English"},
+         ['request[0].language: is not two small letters; give the language of the letter as two small letters, such as'
+          ' "en" (ISO 639-1)']),
+        ({"request__0__snapshot_of": "HF-0000000000J2"},
+         ["request[0].snapshot_of: is not the id of a request; copy it from `holdfast board`: HF- and 12 characters, the"
+          " last of which checks the others"]),
+        ({"request__0__follows": "MLA-77"},
+         ["request[0].follows: is not the id of a request; copy it from `holdfast board`: HF- and 12 characters, the last"
+          " of which checks the others"]),
+        ({"request__0__follows": "hf-0000000000j1", "request__0__snapshot_of": "HF-0000000000J1"},
+         ["request[0].follows: stands beside snapshot_of; keep snapshot_of for the same account again, or follows for"
+          " what an answer named"]),
+        ({"request__0__partial_disclosure": "yes"},
+         ["request[0].partial_disclosure: expected true or false, found text; give true to ask for the traffic data that"
+          " name further providers (Budapest art. 30)"]),
         ({"request__0__urgency": "urgent"}, ["request[0].urgency: unknown word; write expedited or emergency"]),
         ({"request__0__confidential": "yes"},
          ["request[0].confidential: expected true or false, found text; give true to ask the provider not to tell its"
@@ -377,7 +394,7 @@ MLA = {"requested_state": "US"}
          ['request[0].identifiers: expected a list, found a table; give a list such as [ { type = "email", value ='
           ' "…" } ]']),
         ({"request__0__identifiers__0": "x"},
-         ["request[0].identifiers[0]: expected a table, found text; its keys are type, value, from, to, zone"]),
+         ["request[0].identifiers[0]: expected a table, found text; its keys are type, value, from, to, zone, port, chain"]),
         ({"request__0__identifiers__0": {"email": "x"}},
          ['request[0].identifiers[0]: unknown key; write type = "email", and the identifier as value']),
         ({"request__0__identifiers__0__valeu": "x"},
@@ -426,7 +443,7 @@ MLA = {"requested_state": "US"}
           " its whole path from the root"]),
         ({"request__0__identifiers_file": ""},
          ["request[0].identifiers_file: is empty; give a CSV file with the columns type, value and perhaps from, to,"
-          " zone"]),
+          " zone, port, chain"]),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_with_its_place_and_what_to_write(
@@ -476,7 +493,7 @@ def test_a_missing_key_is_told_at_the_line_of_its_table(tmp_path: Path) -> None:
 # The identifiers file
 
 
-HEADER = "write type,value as the first line; from, to and zone may follow"
+HEADER = "write type,value as the first line; from, to, zone, port and chain may follow"
 CSV = 'save it as UTF-8 (in a spreadsheet: "CSV UTF-8")'
 
 
@@ -487,7 +504,7 @@ CSV = 'save it as UTF-8 (in a spreadsheet: "CSV UTF-8")'
         (b"\n\n", [f": is empty; {HEADER}"]),
         (b"type,value\n\n", [": has a header and no row; write one identifier a line below it, or leave the file out"]),
         (b"email,a@example.com\n", [f": line 1: the first line is no header; {HEADER}"]),
-        (b"type,name\n", [": line 1: the name of column 2 is not known; the columns are type, value, from, to, zone",
+        (b"type,name\n", [": line 1: the name of column 2 is not known; the columns are type, value, from, to, zone, port, chain",
                           f": line 1: there is no column value; {HEADER}"]),
         (b"type,value,form\n", [': line 1: the name of column 3 is not known; did you mean "from"?']),
         (b"type,value,value\n", [": line 1: the column value is there twice; remove one of them"]),
@@ -510,12 +527,12 @@ CSV = 'save it as UTF-8 (in a spreadsheet: "CSV UTF-8")'
         (b'type,value\nother,"a\nother,b"\n',
          [': line 2: its quotes do not match; put quotes around the whole cell, close them on the same line, and write "" for a quote inside']),
         (b"type,value\n,a@example.com\nemail\n",
-         [": line 2: `type` is missing; give one of email, phone, username, user_id, url, ip, imei, device_serial,"
-          " wallet, transaction, other",
+         [": line 2: `type` is missing; give one of email, phone, username, user_id, url, ip, imei, wallet,"
+          " or another that docs/case-file.md lists",
           ": line 3: `value` is missing; give the identifier, as the provider knows it"]),
         (b"type,value\na@example.com,email\n",
          [": line 2: there is no such type of identifier; write one of email, phone, username, user_id, url, ip, imei,"
-          " device_serial, wallet, transaction, other"]),
+          " wallet, or another that docs/case-file.md lists"]),
     ],
 )  # fmt: skip
 def test_a_bad_identifiers_file_is_told_by_line(tmp_path: Path, rows: bytes, messages: list[str]) -> None:

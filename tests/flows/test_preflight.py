@@ -102,7 +102,7 @@ def test_a_european_order_needs_its_validation_except_in_an_emergency(tmp_path: 
 def test_a_missing_mandatory_field_of_the_case_is_told_at_its_place(tmp_path: Path) -> None:
     offence = {"title": "Fraud", "provisions": ["18 USC 1343"]}
     found = findings(tmp_path, {"instrument": "coe.budapest.29", "necessity": "n", "custodian": "c"}, offence=offence)
-    assert "case.json: case.offence.facts" in [p.where for p, _ in found]
+    assert "case.json: line 1: case.offence.facts" in [p.where for p, _ in found]
 
 
 def test_a_provider_that_tells_its_user_stops_the_request_until_somebody_accepts_it_by_name(tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_what_a_provider_rejects_is_an_error(tmp_path: Path) -> None:
         "provider": "snap",
         "identifiers": [{"type": "ip", "value": "192.0.2.44:443", "from": "2026-10-03T21:14:05Z"}],
     }
-    assert any(p.severity == "error" and "does not take a ip" in p.problem for p, _ in findings(tmp_path, request))
+    assert any(p.severity == "error" and "does not take an ip" in p.problem for p, _ in findings(tmp_path, request))
 
 
 def test_a_discretionary_hold_is_named_as_not_relied_upon(tmp_path: Path) -> None:

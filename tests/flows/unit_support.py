@@ -95,7 +95,8 @@ class Unit:
 
     def register(self, *requests: dict[str, Any], **case: Any) -> tuple[str, ...]:
         """Register a case with these requests; what a request leaves out is filled in."""
-        whole = {"case": CASE["case"] | case, "request": [self.request(**each) for each in requests or ({},)]}
+        named = [_account(number) | each for number, each in enumerate(requests or ({},))]
+        whole = {"case": CASE["case"] | case, "request": [self.request(**each) for each in named]}
         path = self.folder / "case.json"
         path.write_text(json.dumps(whole))
         read, drafts, _ = intake.read(path, self.office.catalogue, at=self.office.now())
@@ -150,3 +151,8 @@ class Unit:
     def close(self) -> None:
         """Close the office."""
         self.office.close()
+
+
+def _account(number: int) -> dict[str, Any]:
+    """The account of the nth request of a case: no two requests may ask a provider for the same one."""
+    return {"identifiers": [{"type": "email", "value": f"{number}.{CANARY}" if number else CANARY}]}
