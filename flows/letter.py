@@ -1,0 +1,80 @@
+"""One letter written by hand: typeset from the request as it stands, to be read, signed or exchanged before sending.
+
+A letter names accounts, so taking one out is a disclosure and is recorded with its digest: who, when, and which
+bytes (Directive (EU) 2016/680 art. 25). It is no sending: the clocks stay where they are.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+
+from flows.acting import asked_until
+from flows.office import Office
+from flows.orders import reason
+from flows.replying import ReplyError, quoted
+from ledger.interface import Json
+from providers.errors import Unsupported
+from providers.interface import Action, Addressee, Letter, Order
+from timeline.state import Hold
+
+KINDS: Mapping[str, Action] = {
+    "original": Action.SEND,
+    "extension": Action.EXTEND,
+    "release": Action.RELEASE,
+    "announce": Action.ANNOUNCE,
+    "clarify": Action.CLARIFY,
+}
+"""Kinds of letter, and the action each says."""
+
+
+def write(office: Office, request: str, kind: str, *, language: str = "", draft: bool = False) -> Letter:
+    """The letter of that kind, from the request as it stands. Call `record_disclosure` before anybody sees it.
+
+    Args:
+        office: the unit's open office.
+        request: its id.
+        kind: one of `KINDS`.
+        language: another language than the addressee's.
+        draft: mark every page, and show what is still missing instead of refusing.
+
+    Raises:
+        LookupError: there is no such request.
+        ReplyError: the letter cannot be said: says what is missing.
+        ConfigurationError: the texts, a font or the certificate are wrong, or the provider is not in the catalogue.
+    """
+    hold = office.hold(request)
+    action = KINDS[kind]
+    if action is not Action.SEND and hold.strict_start is None and not draft:
+        raise ReplyError(f"{request} was never sent, so there is nothing to say a letter of {kind} about; or --draft")
+    try:
+        return office.letters.write(_order(office, hold, action, language), draft=draft)
+    except Unsupported as error:
+        raise ReplyError(f"{request}: {error.reason}") from None
+
+
+def _order(office: Office, hold: Hold, action: Action, language: str) -> Order:
+    provider = str(office.ledger.events(hold.request)[0].body["provider"])
+    routes = office.routes(hold, provider)
+    addressee = routes[0].addressee if routes else Addressee()
+    if language:
+        addressee = replace(addressee, language=language)
+    sequence = hold.granted + 1 if action is Action.EXTEND else 1
+    because = reason(office, hold.request) if action is Action.RELEASE else ""
+    until = asked_until(hold, action, sequence, office.now())
+    return office.order(hold, action, sequence, addressee=addressee, until=until, because=because)
+
+
+def record_disclosure(office: Office, request: str, kind: str, letter: Letter, *, draft: bool) -> str:
+    """Record who took which letter out of the sealed record. Gives its SHA-256, in hexadecimal."""
+    digest = hashlib.sha256(letter.pdf).hexdigest()
+    case = str(office.ledger.events(request)[0].body["case"])
+    text = f"Wrote a letter by hand: {kind}, in {letter.language}{', a draft' if draft else ''}."
+    body: dict[str, Json] = {
+        "source": "person",
+        "text": office.seal(case, quoted(text), "text"),
+        "letter_sha256": digest,
+    }
+    office.append(request, [("note", body)])
+    return digest
