@@ -20,8 +20,10 @@ def told(event: Table) -> str:
     body: Table = event["body"]
     say = _KINDS.get(event["kind"])
     text = say(body) if say else str(event["kind"])
-    if body.get("reference"):
+    if body.get("reference") and str(body["reference"]) not in text:
         text += f", reference {body['reference']}"
+    if body.get("proof_sha256"):
+        text += f"; its proof is kept (SHA-256 {str(body['proof_sha256'])[:12]}…)"
     if body.get("by"):
         text += f"; entered for {body['by']}"
     elif body.get("source") == "person":

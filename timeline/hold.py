@@ -135,9 +135,10 @@ class Hold:
     provider says the hold is over, and has not taken it back; `lapsed_on` the strict end that was let pass.
     `announcing` is how often an announcement of the production was asked for, when last, and the day the
     production request was issued; `answering` how often an answer to a clarification was asked for, and when last.
-    `messages` is when each message came that nobody has settled (None: settled); `channel` what it was sent over, `route` the id of that way to the addressee ("": a person's own).
-    `starts` is None before anything was sent. `chain` has the expiries of the first period and of every extension
-    confirmed or to be relied upon, in order; it is empty where nothing was sent, or the law gives no period.
+    `messages` is when each message came that nobody has settled (None: settled). `channel` is what it was sent
+    over, `route` the id of that way to the addressee ("": a person's own). `starts` is None before anything was
+    sent. `chain` has the expiries of the first period and of every extension confirmed or to be relied upon, in
+    order; it is empty where nothing was sent, or the law gives no period.
     """
 
     request: str

@@ -1,4 +1,4 @@
-"""What was handed over and came back undelivered never arrived: it counts no longer, and a person takes another way."""
+"""What was handed over and came back undelivered never arrived: it does not count, and a person takes another way."""
 
 from __future__ import annotations
 
