@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from desk import catalogues, doing, looking
+from desk import authorities, catalogues, doing, further, inbox, letters, looking, packets
 from desk.endings import DONE, INTERRUPTED, LATER, Ending, end, ending_of, wrong
 from desk.speaking import failed, tell
 
@@ -112,8 +112,15 @@ for _command in (
     doing.watch,
     doing.record,
     doing.release,
+    doing.announce,
+    doing.answer,
+    packets.packet,
+    letters.letter,
+    further.follow,
+    inbox.inbox,
     catalogues.providers,
     catalogues.instruments,
+    authorities.authorities,
     looking.verify,
     doing.sandbox,
     doing.demo,

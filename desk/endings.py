@@ -51,6 +51,7 @@ ENDINGS: Mapping[str, Callable[[Any], Ending]] = {
     "flows.intake.CaseErrors": lambda error: wrong(_counted(error.problems), *case_lines(error.problems)),
     "flows.reading.ConfigurationErrors": lambda error: wrong(*error.errors),
     "providers.errors.ConfigurationError": lambda error: wrong(str(error)),
+    "providers.errors.Unavailable": lambda error: later(error.reason),
     "flows.settings.SettingsError": lambda error: wrong(str(error)),
     "flows.replying.ReplyError": lambda error: wrong(str(error)),
     "ledger.interface.LedgerError": lambda error: later(str(error)),
@@ -72,9 +73,12 @@ def ending_of(error: BaseException) -> Ending:
 
 
 def case_lines(problems: tuple[Any, ...]) -> list[str]:
-    """The problems of a case file, each on its own lines."""
+    """The problems of a case file, each on its own lines; the sources of figures are left to `--json`."""
+    from desk.problems import plainly
+
     return [
-        f"  {each.where}: {'' if each.severity == 'error' else 'warning: '}{each.problem}\n    → {each.fix}"
+        f"  {each.where}: {'' if each.severity == 'error' else 'warning: '}{plainly(each.problem)}"
+        f"\n    → {plainly(each.fix)}"
         for each in problems
     ]
 

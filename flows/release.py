@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.entry import Person, RequestId, Run, carry_out, form
 from flows.asking import release
+from flows.entry import Person, RequestId, Run, carry_out, form
 from flows.sweeping import Report, work_on
 
 

@@ -1,6 +1,6 @@
 """Where things are and what time it is: the environment, read once.
 
-============================  ==============================================================================
+============================= ==============================================================================
 ``HOLDFAST_HOME``             ledger, keys, dropped escalations; default: the platform's user data folder
 ``HOLDFAST_LEDGER``           ``sqlite:///path``; default: ``ledger.sqlite`` in the home
 ``HOLDFAST_CONFIG``           the unit's folder, laid over the shipped ``config/``
@@ -9,9 +9,18 @@
 ``HOLDFAST_ACTOR``            the name recorded beside the operating-system user
 ``HOLDFAST_SMTP``             ``smtp://user@host:port`` or ``smtps://…`` for escalations by mail
 ``HOLDFAST_SMTP_PASSWORD``    its password
-``HOLDFAST_MAIL_FROM``        the sender of such mail
+``HOLDFAST_MAIL_FROM``        the sender of such mail, and of requests by e-mail
+``HOLDFAST_MAIL_CA``          certificates (PEM) to trust for mail servers instead of the usual ones
+``HOLDFAST_MAIL_AUTHSERV``    the name our mail server signs its authentication results with
+``HOLDFAST_IMAP``             ``imaps://user@host:port/INBOX``: where replies come in
+``HOLDFAST_IMAP_PASSWORD``    its password
+``HOLDFAST_SMIME_P12``        our S/MIME key with its certificate, PKCS #12
+``HOLDFAST_SMIME_PASSWORD``   its password
+``HOLDFAST_OFFICIAL_DOMAINS`` our official domains, for providers that answer no others
+``HOLDFAST_SIGNING_P12``      the key with its certificate, PKCS #12, that signs letters (PAdES)
+``HOLDFAST_SIGNING_PASSWORD`` its password
 ``PREFECT_API_URL``           a Prefect server; without one the work runs directly
-============================  ==============================================================================
+============================= ==============================================================================
 """
 
 from __future__ import annotations
@@ -33,6 +42,15 @@ VARIABLES = (
     "HOLDFAST_SMTP",
     "HOLDFAST_SMTP_PASSWORD",
     "HOLDFAST_MAIL_FROM",
+    "HOLDFAST_MAIL_CA",
+    "HOLDFAST_MAIL_AUTHSERV",
+    "HOLDFAST_IMAP",
+    "HOLDFAST_IMAP_PASSWORD",
+    "HOLDFAST_SMIME_P12",
+    "HOLDFAST_SMIME_PASSWORD",
+    "HOLDFAST_OFFICIAL_DOMAINS",
+    "HOLDFAST_SIGNING_P12",
+    "HOLDFAST_SIGNING_PASSWORD",
     "PREFECT_API_URL",
 )
 

@@ -129,6 +129,10 @@ def sweep(
     office.ledger.beat("sweep-began", now, {"by": by} | why)
     report = Report(at=now)
     follow_policy(office, now)
+    if office.settings.environ.get("HOLDFAST_IMAP"):
+        from flows.mailroom import before_sweep
+
+        report.failures += before_sweep(office)  # what came in may settle what is due
     while not this.stop.is_set() and (
         claims := office.ledger.claim(now, owner=office.owner, until=office.now() + LEASE, limit=BATCH)
     ):

@@ -106,6 +106,36 @@ class Alarm:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Notice:
+    """What a person is told that concerns no single request, such as mail. `about` is one word for it."""
+
+    level: int
+    who: str
+    about: str
+    because: str
+    at: datetime
+
+    @property
+    def subject(self) -> str:
+        """One line for a phone's screen."""
+        return f"[Holdfast] level {self.level}: {self.about}"
+
+    @property
+    def text(self) -> str:
+        """The whole of it, with what to type next."""
+        return f"{self.because}\n\nSee what came in:  holdfast inbox\n"
+
+    @property
+    def stem(self) -> str:
+        """The name of its file."""
+        which = hashlib.sha256(self.because.encode()).hexdigest()[:8]
+        return f"{self.at:%Y%m%dT%H%M%SZ}-{self.about}-{self.level}-{which}"
+
+
+Said = Message | Alarm | Notice
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Told:
     """Whom we told and whether it got through. `deliveries` has one entry per channel, for the record."""
 
@@ -166,7 +196,7 @@ def tell_fault(office: Office, request: str, provider: str, because: str) -> Tol
     return deliver(office.settings, channels, message)
 
 
-def deliver(settings: Settings, rung: RungChannels, message: Message | Alarm) -> Told:
+def deliver(settings: Settings, rung: RungChannels, message: Said) -> Told:
     """Deliver a message over every channel of a level; needs neither the ledger nor an open office."""
     deliveries = tuple(_deliver(settings, channel, rung.mail_to, message) for channel in rung.tell)
     mailed = [each for each in deliveries if each["channel"] == "smtp"]
@@ -177,7 +207,7 @@ def deliver(settings: Settings, rung: RungChannels, message: Message | Alarm) ->
     )
 
 
-def _deliver(settings: Settings, channel: str, mail_to: str, message: Message | Alarm) -> Mapping[str, str | bool]:
+def _deliver(settings: Settings, channel: str, mail_to: str, message: Said) -> Mapping[str, str | bool]:
     try:
         if channel == "stderr":
             sys.stderr.write(f"{message.subject}\n  {message.because}\n")
@@ -197,7 +227,7 @@ def _plain(error: Exception) -> str:
     return " ".join(str(error).split())[:200]
 
 
-def _drop(folder: Path, message: Message | Alarm) -> None:
+def _drop(folder: Path, message: Said) -> None:
     """Write the message as JSON, whole or not at all: a watcher never sees half a file."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     target = folder / f"{message.stem}.json"
@@ -210,7 +240,7 @@ def _drop(folder: Path, message: Message | Alarm) -> None:
     part.rename(target)
 
 
-def _mail(environ: Mapping[str, str], to: str, message: Message | Alarm) -> None:
+def _mail(environ: Mapping[str, str], to: str, message: Said) -> None:
     address = environ.get("HOLDFAST_SMTP", "")
     if not address or not to:
         raise ValueError("no mail server (HOLDFAST_SMTP) or no address (policy.toml, ladder: mail_to)")
@@ -223,7 +253,7 @@ def _mail(environ: Mapping[str, str], to: str, message: Message | Alarm) -> None
     mail["Subject"] = message.subject
     mail["X-Priority"] = "1" if message.level > 1 else "2"
     mail.set_content(message.text)
-    secure = ssl.create_default_context()
+    secure = ssl.create_default_context(cafile=environ.get("HOLDFAST_MAIL_CA") or None)
     if server.scheme == "smtps":
         link: smtplib.SMTP = smtplib.SMTP_SSL(
             server.hostname, server.port or 465, timeout=SMTP_TIMEOUT, context=secure

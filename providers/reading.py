@@ -60,7 +60,8 @@ def parse_meaning(word: str, *, among: Sequence[str]) -> Meaning:
     return Meaning(what=State(head) if head in set(State) else What(head), ground=ground)
 
 
-STATE_MEANINGS = (*State, What.REFUSED, What.UNAVAILABLE, What.UNKNOWN)
+_ANSWERS = tuple(state for state in State if state is not State.SENT)  # who answers has it
+STATE_MEANINGS = (*_ANSWERS, What.REFUSED, What.UNAVAILABLE, What.UNKNOWN)
 ERROR_MEANINGS = (*STATE_MEANINGS, What.MISCONFIGURED)
 STATUS_MEANINGS = (What.READ, *ERROR_MEANINGS)
 

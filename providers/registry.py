@@ -65,7 +65,8 @@ def _make_rest(table: Mapping[str, object], setting: Setting) -> Adapter:
 
 
 def _make_manual(table: Mapping[str, object], setting: Setting) -> Adapter:
-    return ManualAdapter(setting.provider, channel=read_manual_table(table, setting.where))
+    read = read_manual_table(table, setting.where)
+    return ManualAdapter(setting.provider, table=read, letters=setting.letters)
 
 
 def _manual_can(table: Mapping[str, object], where: str) -> Capabilities:
@@ -96,10 +97,55 @@ def _memory_can(table: Mapping[str, object], where: str) -> Capabilities:
     return Capabilities(idempotent=read.idempotent, can_find=read.can_find)
 
 
+def _make_email(table: Mapping[str, object], setting: Setting) -> Adapter:
+    from providers.mail.adapter import make_mail_adapter  # noqa: PLC0415 - S/MIME is not always needed
+    from providers.mail.table import read_mail_table  # noqa: PLC0415
+
+    return make_mail_adapter(
+        setting.provider,
+        read_mail_table(table, setting.where),
+        where=setting.where,
+        sandbox=setting.sandbox,
+        environ=setting.environ,
+        clock=setting.clock,
+        letters=setting.letters,
+    )
+
+
+def _email_can(table: Mapping[str, object], where: str) -> Capabilities:
+    from providers.mail.table import CAPABILITIES, read_mail_table  # noqa: PLC0415
+
+    read_mail_table(table, where)
+    return CAPABILITIES
+
+
+def _make_ts103120(table: Mapping[str, object], setting: Setting) -> Adapter:
+    from providers.ts103120.making import make  # noqa: PLC0415 - XML is not always needed
+    from providers.ts103120.table import read_hi1_table  # noqa: PLC0415
+
+    return make(
+        setting.provider,
+        read_hi1_table(table, setting.where),
+        sandbox=setting.sandbox,
+        zone=setting.zone,
+        environ=setting.environ,
+        clock=setting.clock,
+        letters=setting.letters,
+    )
+
+
+def _ts103120_can(table: Mapping[str, object], where: str) -> Capabilities:
+    from providers.ts103120.table import read_hi1_table  # noqa: PLC0415
+
+    return read_hi1_table(table, where).capabilities
+
+
 KINDS: Mapping[str, Kind] = {
     "rest": Kind(can=lambda table, where: read_adapter_table(table, where).capabilities, make=_make_rest),
+    "email": Kind(can=_email_can, make=_make_email),
     "manual": Kind(can=_manual_can, make=_make_manual),
     "memory": Kind(can=_memory_can, make=_make_memory),
+    "ts103120": Kind(can=_ts103120_can, make=_make_ts103120),
 }
 """Every kind of adapter, by the word that `[adapter] kind` says."""
 

@@ -39,16 +39,18 @@ WEIGHTS = {**dict.fromkeys(FAULTS, 1.0), **dict.fromkeys(ON_THE_WIRE, 1 / len(ON
 """Share of `hostility` that each fault gets: the faults on the wire share it, so that it is their sum."""
 
 
-def rates_of(hostility: float, single: Mapping[str, float] | None = None) -> dict[str, float]:
+def rates_of(
+    hostility: float, single: Mapping[str, float] | None = None, *, weights: Mapping[str, float] = WEIGHTS
+) -> dict[str, float]:
     """A rate from 0 to 1 for every fault: from one measure of hostility, and single ones that replace its share.
 
     Raises:
-        ValueError: a rate outside 0 to 1, or a fault that is not in `FAULTS`.
+        ValueError: a rate outside 0 to 1, or a fault that has no weight.
     """
-    rates = {name: hostility * weight for name, weight in WEIGHTS.items()} | dict(single or {})
+    rates = {name: hostility * weight for name, weight in weights.items()} | dict(single or {})
     for name, rate in rates.items():
-        if name not in FAULTS:
-            raise ValueError(f"there is no fault {name!r}; one of {', '.join(FAULTS)}")
+        if name not in weights:
+            raise ValueError(f"there is no fault {name!r}; one of {', '.join(weights)}")
         if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 <= rate <= 1:
             raise ValueError(f"{name}: expected a rate from 0 to 1, found {rate!r}")
     return rates

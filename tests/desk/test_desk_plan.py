@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ def test_the_document_has_the_promised_keys(unit: Unit) -> None:
     assert set(plan) == {"case", "at", "problems", "requests"}
     request = plan["requests"][0]
     parts = {"problems", "chain", "clocks", "coverage", "last_safe", "lost"}
-    assert set(request) == {"provider", "instrument", "identifiers"} | parts
-    assert set(request["problems"][0]) == {"where", "problem", "fix", "severity"}
+    assert set(request) == {"provider", "instrument", "addressee", "identifiers"} | parts
+    assert set(request["problems"][0]) == {"where", "problem", "fix", "severity", "kind"}
     assert set(request["chain"][0]) == {"step", "strict_on", "legal_on"}
     assert [link["step"] for link in request["chain"]] == ["initial", "extension"]
     for clock in request["clocks"]:
@@ -123,3 +124,15 @@ def test_the_shipped_example_is_planned(unit: Unit) -> None:
     assert "3 of 3" in drawn
     assert "Lost already" in drawn
     assert json.dumps(plan).count(CANARY) == 0
+
+
+def test_one_mistake_of_each_kind_is_told_at_once_each_with_its_place_and_what_to_write(unit: Unit) -> None:
+    result = unit("plan", str(EXAMPLES / "mistakes.toml"))
+    assert result.exit_code == 2
+    told = result.stderr.splitlines()
+    counted = re.fullmatch(r"holdfast: the case cannot be worked with: (\d+) errors and (\d+) warnings", told[0])
+    assert counted
+    places, fixes = told[1::2], told[2::2]
+    assert len(places) == len(fixes) == int(counted[1]) + int(counted[2])
+    assert all(re.match(r"  mistakes\.toml: line \d+: \S+: ", each) for each in places)
+    assert all(each.startswith("    → ") for each in fixes)

@@ -20,6 +20,8 @@ def speak(adapter: Adapter, said: Order) -> Answer:
         Action.EXTEND: adapter.extend,
         Action.STATUS: adapter.status,
         Action.RELEASE: adapter.release,
+        Action.ANNOUNCE: adapter.announce,
+        Action.CLARIFY: adapter.clarify,
     }[said.action](said)
 
 
@@ -59,6 +61,8 @@ class AdapterContract:
             (Action.EXTEND, able.extend),
             (Action.STATUS, able.status),
             (Action.RELEASE, able.release),
+            (Action.ANNOUNCE, able.announce),
+            (Action.CLARIFY, able.clarify),
         ):
             if not can or able.person:
                 with pytest.raises(Unsupported):
@@ -81,6 +85,9 @@ class AdapterContract:
 
 class MachineAdapterContract(AdapterContract):
     """For every channel that a machine speaks over."""
+
+    always_one_effect: ClassVar[str] = ""
+    """Why no provider of this kind can take the same message twice, where its protocol leaves it no choice."""
 
     def trouble(self, adapter: Adapter, what: str = "") -> None:
         """Let its provider make this trouble from now on: one of those that the tests below name, or none."""
@@ -121,6 +128,8 @@ class MachineAdapterContract(AdapterContract):
         assert self.effects(adapter, order()) == 1
 
     def test_the_same_message_twice_has_two_effects_where_they_are_not(self) -> None:
+        if self.always_one_effect:
+            pytest.skip(self.always_one_effect)
         adapter = self.make(honours_keys=False)
         assert not adapter.capabilities.idempotent
         adapter.send(order())
@@ -237,3 +246,87 @@ class MachineAdapterContract(AdapterContract):
             answers = list(threads.map(adapter.send, orders))
         assert len({answer.references for answer in answers}) == 20
         assert all(self.effects(adapter, said) == 1 for said in orders[:20])
+
+
+class OneWayAdapterContract(AdapterContract):
+    """For every channel that a machine hands a message to, and that answers nothing: what comes back comes later."""
+
+    def trouble(self, adapter: Adapter, what: str = "") -> None:
+        """Let what it hands messages to make this trouble from now on: one that the tests below name, or none."""
+        raise NotImplementedError
+
+    def arrived(self, adapter: Adapter) -> list[bytes]:
+        """The messages that arrived at the provider, exactly as they came."""
+        raise NotImplementedError
+
+    def make_with(self, trouble: str) -> Adapter:
+        """A fresh adapter that hands its messages to something that makes trouble."""
+        adapter = self.make()
+        self.trouble(adapter, trouble)
+        return adapter
+
+    def test_handed_over_is_not_acknowledged(self) -> None:
+        answer = self.make().send(order())
+        assert answer.state is State.SENT
+        assert (answer.references, answer.received_on, answer.held_until, answer.items) == ((), None, None, ())
+
+    def test_nobody_can_be_asked(self) -> None:
+        able = self.make().capabilities
+        assert [able.person, able.status, able.can_find, able.idempotent] == [False] * 4
+
+    def test_the_exact_bytes_are_kept_for_the_sealed_record_and_shown_nowhere(self) -> None:
+        adapter = self.make()
+        answer = adapter.send(order())
+        assert self.arrived(adapter) == [answer.exchange.sent]
+        assert answer.exchange.received_at is not None
+        assert answer.exchange.sent_at <= answer.exchange.received_at
+        assert CANARY not in repr(answer)
+
+    def test_the_same_order_is_the_same_message(self) -> None:
+        adapter = self.make()
+        assert adapter.send(order()).exchange.sent == adapter.send(order()).exchange.sent
+
+    @pytest.mark.parametrize("action", [Action.SEND, Action.EXTEND, Action.RELEASE, Action.ANNOUNCE, Action.CLARIFY])
+    def test_whatever_it_can_say_is_handed_over(self, action: Action) -> None:
+        adapter = self.make()
+        said = order(action, references=("R-1",), hold_until=date(2027, 2, 18), because="MLA pending", answer="Yes.")
+        assert speak(adapter, said).state is State.SENT
+        assert len(self.arrived(adapter)) == 1
+
+    def test_not_now_had_no_effect(self) -> None:
+        adapter = self.make_with("unavailable")
+        with pytest.raises(Unavailable):
+            adapter.send(order())
+        assert not self.arrived(adapter)
+
+    def test_a_break_before_the_whole_message_is_out_had_no_effect(self) -> None:
+        adapter = self.make_with("broken")
+        with pytest.raises(Unavailable):
+            adapter.send(order())
+        assert not self.arrived(adapter)
+
+    def test_a_lost_answer_to_the_whole_message_is_an_unknown_outcome(self) -> None:
+        with pytest.raises(OutcomeUnknown) as caught:
+            self.make_with("answer-lost").send(order())
+        assert caught.value.exchange is not None
+        assert caught.value.exchange.sent
+
+    def test_a_refusal_tells_its_ground(self) -> None:
+        adapter = self.make_with("refuse")
+        with pytest.raises(Refused) as caught:
+            adapter.send(order())
+        assert caught.value.ground in GROUNDS
+        assert not self.arrived(adapter)
+
+    @pytest.mark.parametrize("trouble", ["unavailable", "broken", "answer-lost", "refuse"])
+    def test_no_error_shows_the_account_anywhere(self, trouble: str) -> None:
+        with pytest.raises(ProviderError) as caught:
+            self.make_with(trouble).send(order())
+        assert CANARY not in everything_said(caught.value)
+
+    def test_eight_threads_share_it(self) -> None:
+        adapter = self.make()
+        with ThreadPoolExecutor(8) as threads:
+            answers = list(threads.map(adapter.send, [order(number=number) for number in range(24)]))
+        assert {answer.state for answer in answers} == {State.SENT}
+        assert len(set(self.arrived(adapter))) == 24
