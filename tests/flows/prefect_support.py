@@ -127,7 +127,7 @@ class LiveUnit:
 
     def dropped(self) -> list[dict[str, Any]]:
         """What was dropped for other systems about the watch, in order."""
-        return [json.loads(path.read_text()) for path in sorted((self.folder / "home/escalations").glob("*-watch-*"))]
+        return [json.loads(path.read_text()) for path in sorted((self.folder / "home/escalations").glob("*-watch-*.json"))]
 
 
 class PlayedProviders:

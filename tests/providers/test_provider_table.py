@@ -182,7 +182,7 @@ def test_an_unknown_zone_is_told(zone: str) -> None:
 OTHER_KINDS: list[tuple[dict[str, Any], str]] = [
     (
         {"kind": "manual", "channel": "telex"},
-        'adapter.channel: unknown word "telex"; one of portal, e-mail, fax, post',
+        'adapter.channel: unknown word "telex"; one of portal, web-form, e-mail, fax, post, phone, it-system, 24-7, interpol, central-authority, diplomatic',
     ),
     ({"kind": "manual", "chanel": "fax"}, 'adapter.chanel: unknown key; did you mean "channel"?'),
     ({"kind": "memory", "script": "refuse"}, "adapter.script: expected a list of tables: [[adapter.script]]"),
