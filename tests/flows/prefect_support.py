@@ -127,7 +127,8 @@ class LiveUnit:
 
     def dropped(self) -> list[dict[str, Any]]:
         """What was dropped for other systems about the watch, in order."""
-        return [json.loads(path.read_text()) for path in sorted((self.folder / "home/escalations").glob("*-watch-*.json"))]
+        files = sorted((self.folder / "home/escalations").glob("*-watch-*.json"))
+        return [json.loads(path.read_text()) for path in files]
 
 
 class PlayedProviders:

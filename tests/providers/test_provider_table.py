@@ -15,6 +15,7 @@ from providers.errors import ConfigurationError
 from providers.interface import Capabilities
 from providers.manual import ManualAdapter
 from providers.memory import MemoryProvider
+from providers.packet.table import CHANNELS
 from providers.registry import KINDS, capabilities_of, check_adapter_table, make_adapter
 from providers.rest import RestAdapter
 from providers.section import TableError
@@ -182,7 +183,7 @@ def test_an_unknown_zone_is_told(zone: str) -> None:
 OTHER_KINDS: list[tuple[dict[str, Any], str]] = [
     (
         {"kind": "manual", "channel": "telex"},
-        'adapter.channel: unknown word "telex"; one of portal, web-form, e-mail, fax, post, phone, it-system, 24-7, interpol, central-authority, diplomatic',
+        f'adapter.channel: unknown word "telex"; one of {", ".join(CHANNELS)}',
     ),
     ({"kind": "manual", "chanel": "fax"}, 'adapter.chanel: unknown key; did you mean "channel"?'),
     ({"kind": "memory", "script": "refuse"}, "adapter.script: expected a list of tables: [[adapter.script]]"),
