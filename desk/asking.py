@@ -101,7 +101,8 @@ def _tell(request: str, matter: Matter, ask: Callable[[Office], Hold], *, as_jso
         raise Ending(INTERRUPTED, "stopped: recorded, and the provider not told; the next sweep does")
     if report.person:
         raise needs_person(
-            "needs a person: recorded, but the provider was not told. Tell it, then:",
+            "needs a person: recorded, but the provider was not told. What to say, and what to enter afterwards:",
+            f"  holdfast packet {request} --action {matter.action}",
             f"  holdfast record {matter.record} {request}" + (" --on today" if matter is ANNOUNCE else ""),
             *failed,
         )

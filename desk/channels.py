@@ -65,6 +65,7 @@ class Channels(Story):
         """Start both; they end with the block."""
         from providers.sandbox.certificates import throwaway
         from providers.sandbox.hi1 import Hi1Responder
+        from providers.sandbox.mail_desk import Desk
         from providers.sandbox.mail_servers import MailSandbox
 
         certificates = throwaway(folder / "certificates")
@@ -72,6 +73,9 @@ class Channels(Story):
             MailSandbox(clock=lambda: self.now) as self.mail,
             Hi1Responder(certificates, name=ETSI) as self.responder,
         ):
+            self.mail.desk().script.append(
+                Desk.UNVERIFIED
+            )  # nobody vouches for its first answer: a person confirms it
             os.environ |= self.mail.environ() | dict(certificates.environ(self.responder.url))
             yield
 
@@ -117,7 +121,11 @@ def play(stage: Stage, console: Console) -> bool:
 def _script() -> tuple[Scene, ...]:
     soon = BEGINS + timedelta(minutes=20)
     return (
-        Scene(at=soon, do=_collect, what="The post is collected: the e-mail provider has answered."),
+        Scene(
+            at=soon,
+            do=_collect,
+            what="The post is collected. Nobody vouches for who answered: the contact team confirms it.",
+        ),
         Scene(
             at=soon + timedelta(minutes=10),
             do=lambda story: story.by_hand(PORTAL, Action.SEND, "SP-20261121-7"),  # type: ignore[attr-defined]

@@ -113,6 +113,7 @@ class Recording(click.Command):
     help="What was sent or refused; the first request, if left out.",
 )
 @click.option("--channel", default="", metavar="TEXT", help="What it was sent over, if not as planned: post, fax …")
+@click.option("--to", default="", metavar="TEXT", help="Whom it was sent to: an address, a desk. Kept in clear.")
 @click.option(
     "--proof",
     type=click.Path(path_type=Path),

@@ -89,9 +89,14 @@ def _write(pdf: bytes, target: Path, *, force: bool) -> None:
     try:
         if force:
             target.unlink(missing_ok=True)
-        with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE), "wb") as file:
+        descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE)
+    except OSError as error:
+        raise wrong(f"{target}: cannot be written to: {error.strerror or type(error).__name__}") from error
+    try:
+        with os.fdopen(descriptor, "wb") as file:
             file.write(pdf)
     except OSError as error:
+        target.unlink(missing_ok=True)  # half a letter must not be sent
         raise wrong(f"{target}: cannot be written to: {error.strerror or type(error).__name__}") from error
 
 

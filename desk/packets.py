@@ -23,7 +23,11 @@ FOLDER, FILE = 0o700, 0o600
 
 @click.command()
 @click.argument("request", type=REQUEST)
-@click.option("--action", type=click.Choice(ACTIONS), help="Which message; if left out, the latest one.")
+@click.option(
+    "--action",
+    type=click.Choice(ACTIONS),
+    help="Which message; if left out, what a person was last asked to say.",
+)
 @click.option("--way", type=click.IntRange(1), default=1, help="Which way, the best is 1: a portal, then fax, say.")
 @click.option(
     "-o",
@@ -75,8 +79,12 @@ def packet(
     ]
     if others:
         say(f"If that way fails: {', '.join(others)}")
-    if not handed.recorded:
+    if handed.recorded:
+        say("It is as it was when it fell due; --anew makes it from the request and the catalogue as they stand.")
+    else:
         say("It was made now, from the request as it stands.")
+    if handed.said:
+        say(f"RECORDED AS SAID ALREADY, so do not say it twice: holdfast show {request}")
 
 
 def _refuse_old(folder: Path) -> None:
@@ -93,18 +101,24 @@ def _write(files: Mapping[str, bytes], folder: Path, *, force: bool) -> list[str
     Raises:
         Ending: there are such files already, or the folder cannot be written to.
     """
+    made: list[Path] = []
     try:
         folder.parent.mkdir(mode=FOLDER, parents=True, exist_ok=True)
-        folder.mkdir(mode=FOLDER, exist_ok=True)
-        folder.chmod(FOLDER)
+        folder.mkdir(mode=FOLDER, exist_ok=True)  # a folder that is there already keeps its mode: it may be shared
         for name, content in files.items():
             target = folder / name
             if force:
                 target.unlink(missing_ok=True)  # never through a link that somebody laid there
-            with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE), "wb") as file:
+            descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE)
+            made.append(target)
+            with os.fdopen(descriptor, "wb") as file:
                 file.write(content)
     except OSError as error:
-        raise wrong(f"{folder}: cannot be written to: {error.strerror or error}") from error
+        for target in made:  # half a letter must not be sent
+            target.unlink(missing_ok=True)
+        raise wrong(
+            f"{folder}: cannot be written to: {error.strerror or error}; nothing of it is left there"
+        ) from error
     return list(files)
 
 
@@ -118,6 +132,7 @@ def _document(handed: Handed, folder: Path, written: list[str]) -> dict[str, obj
         "way": handed.way,
         "ways": list(handed.ways),
         "recorded": handed.recorded,
+        "said": handed.said,
         "sha256": handed.sha256,
         "folder": str(folder),
         "files": written,

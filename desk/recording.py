@@ -119,7 +119,7 @@ def _enter(office: Office, before: Hold, reply: Reply, *, silent: bool) -> dict[
     if not silent:
         say(f"{before.request}  entered: {reply.kind}. Now {STATES[str(after.state)]}.")
         if old != new:
-            say(f"    the hold ends (strict): {_day(old)} → {_day(new)}")
+            say(f"    the hold ends (strict): {_day(old) if before.strict_start else 'not sent'} → {_day(new)}")
         if following.due_at is not None:
             due = until(following.due_at, office.now())
             when = due if due.startswith("in") else "with the next sweep"

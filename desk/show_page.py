@@ -134,7 +134,12 @@ def _transmissions(transmissions: Sequence[Table]) -> Iterator[RenderableType]:
         to = f" to {each['recipient']}" if each["recipient"] else ""
         over = f" over {each['channel']}" if each["channel"] else ""
         text = Text(f"{each['action']} {each['sequence']}: {each['outcome']}{over}{to}{answered}")
-        text.append(f"\nsent {size(each['sent_size'])}, SHA-256 {each['sent_sha256']}", style="dim")
+        if each["sent_sha256"]:
+            text.append(f"\nsent {size(each['sent_size'])}, SHA-256 {each['sent_sha256']}", style="dim")
+        for file in each["files"]:
+            text.append(f"\n  {file['name']}, {size(file['size'])}", style="dim")
+        if each["proof_sha256"]:
+            text.append(f"\nproof {size(each['proof_size'])}, SHA-256 {each['proof_sha256']}", style="dim")
         if each["received_sha256"]:
             text.append(f"\nreceived {size(each['received_size'])}, SHA-256 {each['received_sha256']}", style="dim")
         table.add_row(Text(moment(each["at"])), text)

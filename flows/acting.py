@@ -8,10 +8,11 @@ outcome and asks the provider before anything is sent again.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from flows.hearing import News, read
 from flows.office import Office, key_of
 from flows.orders import reason
 from flows.retrying import patiently
@@ -19,13 +20,12 @@ from flows.routes import Route, abilities_of, named
 from flows.telling import tell
 from ledger.interface import Claim, Json
 from providers.errors import ConfigurationError, ProviderError, Refused, Unavailable, Unsupported
-from providers.interface import Action, Adapter, Answer, Exchange, ItemOutcome, Order, State
+from providers.interface import Action, Adapter, Answer, Exchange, Order, SentFile
+from providers.packet.archive import unpacked
 from timeline.coverage import assumed_sent
 from timeline.days import day_in
 from timeline.decide import Decision, Do
 from timeline.state import Act, Hold
-
-News = list[tuple[str, Mapping[str, Json]]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -93,12 +93,15 @@ def _say(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tuple[
         base, intent = _begin(hold, decision, attempt + 1)
         office.append(hold.request, [("intent", intent), _not_set_up(base, error)], claim=claim)
         return "not sent", str(error)
+    by_person: tuple[str, str] | None = None
     outcome = "unsupported", "there is no channel"
     for number, route in enumerate(ways, 1):
         outcome = _say_over(office, claim, hold, decision, route=route, attempt=attempt + number)
         if outcome[0] != "unsupported":
-            break
-    return outcome
+            return outcome
+        if by_person is None and route.capabilities.person:
+            by_person = outcome  # the best of the ways that a person can go is the one to be told of
+    return by_person or outcome
 
 
 TRIES = 6
@@ -115,8 +118,17 @@ def _ways(office: Office, provider: str, hold: Hold, action: Action, known: Act 
 
 
 def _taken(ways: Sequence[Route], route: str) -> Route:
-    """The way of that id; the first where there is none (any more)."""
-    return next((each for each in ways if each.id == route), ways[0])
+    """The way of that id; the first for what a person sent by a way of their own.
+
+    Raises:
+        ConfigurationError: it is gone. Another channel knows nothing of what went over this one: believed, it would
+            end a hold that stands, or send a second time what has arrived.
+    """
+    if not route:
+        return ways[0]
+    if found := next((each for each in ways if each.id == route), None):
+        return found
+    raise ConfigurationError(f"{route}, over which it went, is not in the catalogue any more: put it back")
 
 
 def _begin(hold: Hold, decision: Decision, attempt: int) -> tuple[dict[str, Json], dict[str, Json]]:
@@ -144,20 +156,24 @@ def _say_over(
     can = abilities_of(adapter.capabilities)
     if action is Action.SEND and can != hold.terms.abilities:
         intent["abilities"] = list[Json](named(can))
-    office.append(hold.request, [("intent", intent)], claim=claim)
+    begun: News = [("intent", intent)]
+    if not adapter.capabilities.person:
+        office.append(hold.request, begun, claim=claim)
+        begun = []
+    # Nothing leaves by a person's channel: cut off before its packet is recorded, nothing is in doubt.
     try:
         answer = patiently(lambda: SPEAK[action](adapter, order))
     except ConfigurationError as error:
-        office.append(hold.request, [_not_set_up(base, error)], claim=claim)
+        office.append(hold.request, [*begun, _not_set_up(base, error)], claim=claim)
         return "not sent", str(error)
     except ProviderError as error:
         kind, body = _outcome(error)
         proof = _proof(office, hold, error.exchange) | _packet(office, hold, error)
-        office.append(hold.request, [(kind, base | body | proof)], claim=claim)
+        office.append(hold.request, [*begun, (kind, base | body | proof)], claim=claim)
         return kind, error.reason
     sent = base | {"channel": adapter.channel, "route": route.id} | _proof(office, hold, answer.exchange)
     # The clocks run from the earliest instant at which it can have left.
-    office.append(hold.request, [("sent", sent), *_stops(hold, order)], at=order.made_at, claim=claim)
+    office.append(hold.request, [*begun, ("sent", sent), *_stops(hold, order)], at=order.made_at, claim=claim)
     news = read(hold, action, decision.sequence, answer)
     if news:
         office.append(hold.request, news, claim=claim)
@@ -191,7 +207,13 @@ def _packet(office: Office, hold: Hold, error: ProviderError) -> dict[str, Json]
         "packet": office.seal(_case(office, hold), error.packet, "packet"),
         "packet_sha256": hashlib.sha256(error.packet).hexdigest(),
         "packet_size": len(error.packet),
+        "files": _listed(SentFile.of(name, content) for name, content in unpacked(error.packet).items()),
     }
+
+
+def _listed(files: Iterable[SentFile]) -> list[Json]:
+    """Documents as an event keeps them."""
+    return [{"name": each.name, "size": each.size, "sha256": each.sha256} for each in files]
 
 
 def _not_set_up(base: Mapping[str, Json], error: ConfigurationError) -> tuple[str, Mapping[str, Json]]:
@@ -228,7 +250,7 @@ def _proof(office: Office, hold: Hold, exchange: Exchange | None) -> dict[str, J
         "sender": exchange.sender,
         "recipient": exchange.recipient,
         "sent_at": exchange.sent_at.isoformat(),
-        "files": [{"name": each.name, "size": each.size, "sha256": each.sha256} for each in exchange.files],
+        "files": _listed(exchange.files),
         "sent_bytes": office.seal(case, exchange.sent, "sent"),
         "sent_sha256": hashlib.sha256(exchange.sent).hexdigest(),
         "sent_size": len(exchange.sent),
@@ -242,72 +264,6 @@ def _proof(office: Office, hold: Hold, exchange: Exchange | None) -> dict[str, J
     if exchange.status is not None:
         proof["status"] = exchange.status
     return proof
-
-
-GONE = frozenset({State.EXPIRED, State.RELEASED, State.NOT_HELD})
-"""What a provider says when it keeps nothing, or nothing any more."""
-
-
-def read(hold: Hold, action: Action, sequence: int, answer: Answer) -> News:
-    """The news in an answer, as events: only what changes the record."""
-    if answer.state is State.SENT:
-        return []  # handed over, and nothing heard: `sent` says it all
-    news: News = []
-    if answer.question and answer.question not in hold.questions:
-        news.append(("clarification", {"question": answer.question}))
-    items = _item_news(hold, answer)
-    fresh = [each for each in answer.references if each not in hold.references]
-    receipt: dict[str, Json] = {"references": list[Json](fresh)}
-    if answer.received_on:
-        receipt["received_on"] = answer.received_on.isoformat()
-    if hold.acknowledged_at is None or fresh or (answer.received_on and answer.received_on != hold.received_on):
-        news.append(("acknowledged", receipt))
-    if answer.state in GONE and action is not Action.RELEASE:
-        if items:
-            news.append(("items", {"items": items}))
-        elif answer.state is State.NOT_HELD and hold.in_force_at is None:
-            missing: list[Json] = [{"item": each.id, "outcome": "not-found"} for each in hold.items]
-            news.append(("items", {"items": missing}))
-        known = hold.in_force_at is not None or answer.state is not State.NOT_HELD
-        if known and hold.expired_at is None:
-            news.append(("expired", {"state": str(answer.state)}))
-        return news
-    moved = answer.held_until is not None and hold.shows_extension(answer.held_until)
-    pending = hold.act("extend", hold.granted + 1)
-    extending = action is Action.EXTEND or (pending is not None and pending.outcome in {"sent", "unknown"})
-    if extending and moved:
-        number = sequence if action is Action.EXTEND else hold.granted + 1
-        news.append(("extended", _dated({"sequence": number, "items": items}, held_until=answer.held_until)))
-        return news
-    if answer.state is State.IN_FORCE and (hold.in_force_at is None or _earlier(hold, answer) or items):
-        body: dict[str, Json] = {"items": items} if items else {}
-        news.append(("preserved", _dated(body, held_from=answer.held_from, held_until=answer.held_until)))
-    elif items:
-        news.append(("items", {"items": items}))
-    return news
-
-
-def _earlier(hold: Hold, answer: Answer) -> bool:
-    """Whether the provider now names another last day than it did."""
-    return answer.held_until is not None and answer.held_until != hold.held_until.get(hold.granted)
-
-
-def _dated(body: dict[str, Json], **days: date | None) -> dict[str, Json]:
-    return body | {name: day.isoformat() for name, day in days.items() if day}
-
-
-def _item_news(hold: Hold, answer: Answer) -> list[Json]:
-    known = {item.id: item for item in hold.items}
-    changed: list[Json] = []
-    for each in answer.items:
-        item = known.get(each.id)
-        if item is None or each.outcome is ItemOutcome.PENDING:
-            continue
-        same = item.outcome == each.outcome and (not each.held_until or item.held_until == each.held_until)
-        if not same or (each.reference and each.reference != item.reference):
-            entry = _dated({"item": each.id, "outcome": str(each.outcome)}, held_until=each.held_until)
-            changed.append(entry | ({"reference": each.reference} if each.reference else {}))
-    return changed
 
 
 def _said(answer: Answer, kinds: Sequence[str]) -> str:
@@ -328,6 +284,8 @@ def _look_up(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tu
     try:
         route = _taken(office.routes(hold, claim.provider), known.route)
         adapter = office.adapter(route)
+        if (over := _tried_over(office, hold, known)) not in {"", adapter.channel}:
+            raise ConfigurationError(f"it was tried over {over}, and {route.id} is {adapter.channel} now")
         until = asked_until(hold, action, decision.sequence, office.now())
         order = office.order(hold, action, decision.sequence, addressee=route.addressee, until=until)
         found = patiently(lambda: adapter.find(order))
@@ -348,6 +306,13 @@ def _look_up(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tu
     if news:
         office.append(hold.request, news, claim=claim)
     return f"the provider has it: {_said(found, [kind for kind, _ in news])}", ""
+
+
+def _tried_over(office: Office, hold: Hold, act: Act) -> str:
+    """The channel of the last attempt at it: the place of a route in a provider's file may be another's by now."""
+    intents = [event.body for event in office.ledger.events(hold.request) if event.kind == "intent"]
+    mine = [each for each in intents if (each["action"], each["sequence"]) == (act.action, act.sequence)]
+    return str(mine[-1].get("channel") or "") if mine else ""
 
 
 def _poll(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tuple[str, str]:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from flows.countries import COUNTRIES
 from flows.findings import Finding, finding
@@ -270,23 +269,13 @@ def _contact(table: Table, state: str, networks: Collection[str], taken: Collect
         name=table.text("name"),
         state=state,
         languages=languages,
-        zone=_zone(table),
+        zone=table.zone("zone"),
         hours=table.text("hours", ""),
         notes=table.texts("notes", ()),
         adapter=_adapter(table),
         where=table.where,
         source=table.source(),
     )
-
-
-def _zone(table: Table) -> str:
-    zone = table.text("zone")
-    if zone:
-        try:
-            ZoneInfo(zone)
-        except (ValueError, OSError, LookupError):
-            table.wrong("zone", f'expected a time zone such as "Europe/Dublin" or "UTC", found {shown(zone)}')
-    return zone
 
 
 def _adapter(table: Table) -> Mapping[str, Any]:

@@ -48,10 +48,23 @@ def write(office: Office, request: str, kind: str, *, language: str = "", draft:
     action = KINDS[kind]
     if action is not Action.SEND and hold.strict_start is None and not draft:
         raise ReplyError(f"{request} was never sent, so there is nothing to say a letter of {kind} about; or --draft")
+    if action is Action.EXTEND and not draft:
+        can_be_extended(hold)
     try:
         return office.letters.write(_order(office, hold, action, language), draft=draft)
     except Unsupported as error:
         raise ReplyError(f"{request}: {error.reason}") from None
+
+
+def can_be_extended(hold: Hold) -> None:
+    """Raise `ReplyError` where the law knows no further extension: it would be asked for without any basis."""
+    known = len(hold.terms.given)
+    if hold.granted >= known:
+        raise ReplyError(
+            f"{hold.request}: no further extension can be asked for: {hold.terms.instrument.id} knows"
+            f" {known or 'none'}{', and no more than that' if known else ''}. For data made since, send a new"
+            f' request with snapshot_of = "{hold.request}"'
+        )
 
 
 def _order(office: Office, hold: Hold, action: Action, language: str) -> Order:

@@ -13,6 +13,7 @@ can begin here.
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,7 @@ from flows.replying import ReplyError, name_no_account
 from flows.telling import Notice, deliver
 from ledger.ids import read_request_id
 from ledger.interface import Json, LeaseLost, LedgerError
+from ledger.vault import Erased
 from providers.errors import ConfigurationError, Unavailable
 from providers.mail.adapter import our_address
 from providers.mail.authentication import passed
@@ -36,7 +38,9 @@ from timeline.state import Hold
 
 FILED, UNMATCHED = "Holdfast/Filed", "Holdfast/Unmatched"
 MOST = 200
-"""Messages read in one pass; the next pass goes on."""
+"""Messages filed in one pass; the next pass goes on."""
+PATIENCE = 60.0
+"""Seconds after which a pass begins no other message: what falls due waits behind it."""
 MOST_OPEN = 50
 """Open messages of one request; more is a flood, and stays in the mailbox for a person."""
 LEASE = timedelta(minutes=5)
@@ -50,18 +54,24 @@ _DOMAIN = re.compile(r"[a-z0-9.-]{1,253}")
 
 @dataclass(kw_only=True)
 class Collected:
-    """What a pass did. `unmatched`: why, and how many; `left`: still in the mailbox for the next pass."""
+    """What a pass did. `unmatched`, `stuck`: why, and how many; `left` and `stuck` wait for the next pass."""
 
     filed: int = 0
     entered: int = 0
     ours: int = 0
     left: int = 0
     unmatched: Counter[str] = field(default_factory=Counter)
+    stuck: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
+
+    @property
+    def moved(self) -> int:
+        """Messages that are in another folder now."""
+        return self.filed + self.ours + sum(self.unmatched.values())
 
 
 def collect(office: Office, *, most: int = MOST) -> Collected:
-    """Read the mailbox once, at most so many messages.
+    """Read the mailbox once: file at most so many messages, and begin none after `PATIENCE`.
 
     Raises:
         Unavailable: the mailbox cannot be read now; what was done is recorded, and the next pass goes on.
@@ -73,13 +83,19 @@ def collect(office: Office, *, most: int = MOST) -> Collected:
     if box is None:
         raise ConfigurationError("HOLDFAST_IMAP is not set: no mailbox is read")
     reading = Reading(office=office, own=our_address(environ).lower(), authserv=environ.get(AUTHSERV, ""))
+    done, ends = reading.done, time.monotonic() + PATIENCE
     with opened(box) as mailbox:
-        for uid in mailbox.waiting(most):
-            reading.one(mailbox, uid)
+        waiting = iter(mailbox.waiting())
+        while done.moved < most and time.monotonic() < ends and (uid := next(waiting, None)) is not None:
+            reading.alone(mailbox, uid)
         note: dict[str, Json] = {"unmatched": mailbox.count(UNMATCHED), "untold": reading.untold}
+    before = office.ledger.last_beat("mail") if done.stuck else None
+    note = {**(before[1] if before else {}), **note}
     office.ledger.beat("mail", office.now(), note)
     _tell_unmatched(office, reading, note)
-    return reading.done
+    if done.stuck:
+        done.failures += _failed(office, "; ".join(f"{many} messages: {why}" for why, many in done.stuck.items()))
+    return done
 
 
 @dataclass(kw_only=True)
@@ -97,6 +113,16 @@ class Reading:
         beat = self.office.ledger.last_beat("mail")
         before = beat[1].get("untold") if beat else 0
         self.untold = before if isinstance(before, int) else 0
+
+    def alone(self, mailbox: Mailbox, uid: int) -> None:
+        """`one`; a message that cannot be worked on stays where it is, and hides no other."""
+        try:
+            self.one(mailbox, uid)
+        except LedgerError:
+            raise  # nothing can be recorded, of the next one neither
+        except Exception as error:
+            mailbox.still_there()
+            self.done.stuck[_what(error)] += 1
 
     def one(self, mailbox: Mailbox, uid: int) -> None:
         """Match, record and file one message."""
@@ -186,6 +212,8 @@ class Reading:
             self.done.entered += len(news) > 2  # noqa: PLR2004 - the message, its settlement, and what it says
         except LeaseLost:
             return None
+        except Erased:
+            return "about a case that was erased"
         finally:
             office.ledger.give_back(claims[0])
         return ""
@@ -243,7 +271,11 @@ class Reading:
 
     def _replies_of(self, hold: Hold, provider: str, message: Inbound) -> Replies | None:
         """What is known of the replies of whoever this request went to, if the sender may be theirs."""
-        for route in self.office.routes(hold, provider):
+        try:
+            routes = self.office.routes(hold, provider)
+        except ConfigurationError:  # the provider's file is gone, so nobody is known to write for it
+            return None
+        for route in routes:
             if found := _replies(route.table, route.where, message.sender):
                 return found
         return None
@@ -332,16 +364,20 @@ def before_sweep(office: Office) -> list[tuple[str, str]]:
         return []
     try:
         done = collect(office)
-    except (Unavailable, ConfigurationError) as error:
-        return [("", each) for each in _failed(office, str(error))]
     except LedgerError as error:
         return [("", f"mail could not be recorded: {error}")]
     except Exception as error:  # the mail of one provider must not stop what falls due for the others
-        from flows.sweeping import place
-
-        what = f"{type(error).__name__} in {place(error)}: a fault of Holdfast"
-        return [("", each) for each in _failed(office, what)]
+        return [("", each) for each in _failed(office, _what(error))]
     return [("", each) for each in done.failures]
+
+
+def _what(error: Exception) -> str:
+    """What went wrong; of a fault of ours not its text, which may quote the message."""
+    if isinstance(error, Unavailable | ConfigurationError):
+        return str(error)
+    from flows.sweeping import place
+
+    return f"{type(error).__name__} in {place(error)}: a fault of Holdfast"
 
 
 def _failed(office: Office, why: str) -> list[str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flows.acting import SPEAK, asked_until
+from flows.letter import KINDS, can_be_extended
 from flows.office import Office
 from flows.orders import reason
 from flows.replying import ReplyError, quoted
@@ -36,6 +37,7 @@ class Handed:
     """One packet. `way` counts the ways from 1, best first; `ways` names the channels of all of them.
 
     `recorded`: it was made when the message fell due; else it was made now, from the order as it would be said.
+    `said`: the record has it that the other side was told this already.
     """
 
     request: str
@@ -44,6 +46,7 @@ class Handed:
     way: int
     ways: tuple[str, ...]
     recorded: bool
+    said: bool
     sha256: str
     files: Mapping[str, bytes] = field(repr=False)
 
@@ -60,7 +63,7 @@ def find(office: Office, request: str, *, action: Action | None = None, way: int
     Args:
         office: the unit's open office.
         request: its id.
-        action: which message; the latest that a person was asked for, the first request where none was.
+        action: which message; the one that a person was last asked to say, the first request where none was.
         way: which of the ways, best first, from 1.
         anew: make it from the order as it would be said now, also where one was recorded.
 
@@ -71,26 +74,23 @@ def find(office: Office, request: str, *, action: Action | None = None, way: int
     """
     hold = office.hold(request)
     history = office.ledger.events(request)
-    wanted = action or _latest(history) or Action.SEND
+    wanted = action or _asked_for(history)
     if wanted not in CHANGES:
         raise ReplyError(f"no packet says {wanted}; one of {', '.join(sorted(CHANGES))}")
     try:
         ways = _routes(office, hold, history)
     except ConfigurationError:
-        if anew or _latest(history) is None:
+        if anew or not any("packet" in event.body for event in history):
             raise
         ways = ()  # its file is gone from the catalogue; what was recorded can still be used
-    sequence, found = (1, ()) if anew else _recorded(office, history, wanted, len(ways))
+    sequence = _sequence(hold, wanted)
+    found = () if anew else _recorded(office, history, wanted, sequence, len(ways))
     recorded = bool(found)
     if not found:
-        sequence = hold.granted + 1 if wanted is Action.EXTEND else 1
         _can_be_said(hold, history, wanted)
-        found = tuple(_made(office, hold, wanted, sequence, ways))
+        found = tuple(_made(office, hold, wanted, sequence, ways or _routes(office, hold, history)))
     if not found:
-        raise ReplyError(
-            f"{request} goes out by machine, so there is no packet: `holdfast sweep` sends what is due, "
-            f"and `holdfast show {request}` says how it stands"
-        )
+        raise ReplyError(_no_packet(hold, wanted))
     if not 1 <= way <= len(found):
         raise ReplyError(f"--way {way}: there {'is 1 way' if len(found) == 1 else f'are {len(found)} ways'}")
     chosen = found[way - 1]
@@ -101,6 +101,7 @@ def find(office: Office, request: str, *, action: Action | None = None, way: int
         way=way,
         ways=tuple(each.channel for each in found),
         recorded=recorded,
+        said=(act := hold.act(str(wanted), sequence)) is not None and act.outcome == "sent",
         sha256=hashlib.sha256(chosen.archive).hexdigest(),
         files=unpacked(chosen.archive),
     )
@@ -110,15 +111,61 @@ def _routes(office: Office, hold: Hold, history: Sequence[Event]) -> tuple[Route
     return office.routes(hold, str(history[0].body["provider"]))
 
 
-def _latest(history: Sequence[Event]) -> Action | None:
-    said = [str(event.body["action"]) for event in history if "packet" in event.body]
-    return Action(said[-1]) if said else None
+_ABOUT: Mapping[str, Action] = {
+    "channel": Action.SEND,
+    "extension": Action.EXTEND,
+    "ending": Action.EXTEND,
+    "imminent": Action.EXTEND,
+    "release": Action.RELEASE,
+    "announce": Action.ANNOUNCE,
+    "clarify": Action.CLARIFY,
+}
+"""What a person is asked to say, by what the escalation is about: not all that is asked has a packet on record."""
 
 
-def _recorded(office: Office, history: Sequence[Event], action: Action, ways: int) -> tuple[int, tuple[_Found, ...]]:
-    """The packets of the last time that this was tried, best way first; and its sequence."""
+def _asked_for(history: Sequence[Event]) -> Action:
+    """What a person was last asked to say: another message in its place would be a request made twice."""
+    for event in reversed(history):
+        if "packet" in event.body:
+            return Action(str(event.body["action"]))
+        about = str(event.body.get("about", "")).partition(":")[0]
+        if event.kind == "escalated" and about in _ABOUT:
+            return _ABOUT[about]
+    return Action.SEND
+
+
+def _sequence(hold: Hold, action: Action) -> int:
+    """The number of the message: the extension after those that are confirmed, the latest of what was asked for."""
+    match action:
+        case Action.EXTEND:
+            return hold.granted + 1
+        case Action.ANNOUNCE:
+            return hold.announcing[0] if hold.announcing else 1
+        case Action.CLARIFY:
+            return hold.answering[0] if hold.answering else 1
+        case _:
+            return 1
+
+
+def _no_packet(hold: Hold, action: Action) -> str:
+    """Why nothing is handed over on a channel of machines, and what to do."""
+    if getattr(hold.terms.abilities, str(action), True):
+        return (
+            f"{hold.request} goes out by machine, so there is no packet: `holdfast sweep` sends what is due, "
+            f"and `holdfast show {hold.request}` says how it stands"
+        )
+    kind = next(name for name, each in KINDS.items() if each is action)
+    return (
+        f"{hold.request} went out by machine, over a channel that cannot {action}, so there is no packet: write to "
+        f"the provider yourself (`holdfast letter {hold.request} --action {kind}` makes the letter), then record it"
+    )
+
+
+def _recorded(
+    office: Office, history: Sequence[Event], action: Action, sequence: int, ways: int
+) -> tuple[_Found, ...]:
+    """The packets of the last time that this was tried, best way first."""
     acts = [each.body for each in history if each.kind in {"intent", "unsupported"} and each.body["action"] == action]
-    sequence = max((int(str(body["sequence"])) for body in acts), default=1)
     found: list[_Found] = []
     tried, archive = 0, b""
     for body in reversed([each for each in acts if each["sequence"] == sequence]):
@@ -129,7 +176,7 @@ def _recorded(office: Office, history: Sequence[Event], action: Action, ways: in
             tried, archive = tried + 1, b""
             if tried == ways:
                 break
-    return sequence, tuple(reversed(found))
+    return tuple(reversed(found))
 
 
 def _unsealed(office: Office, body: Mapping[str, Any]) -> bytes:
@@ -146,6 +193,16 @@ def _can_be_said(hold: Hold, history: Sequence[Event], action: Action) -> None:
         raise ReplyError(f"nothing is to be said: first `{command.format(hold.request)}`")
     if action is not Action.SEND and hold.strict_start is None:
         raise ReplyError(f"{hold.request} was never sent: there is nothing to {action}")
+    if action is Action.CLARIFY and _unanswered(hold):
+        raise ReplyError(f"its latest question has no answer yet: first `{command.format(hold.request)}`")
+    if action is Action.EXTEND:
+        can_be_extended(hold)
+
+
+def _unanswered(hold: Hold) -> bool:
+    """Whether the provider asked again after the last answer was written."""
+    asked, answer = hold.clarification, hold.answering
+    return asked is not None and not asked[2] and answer is not None and answer[1] < asked[1]
 
 
 def _made(office: Office, hold: Hold, action: Action, sequence: int, ways: Sequence[Route]) -> Iterator[_Found]:

@@ -169,7 +169,10 @@ def show(office: Office, request: str, *, at: datetime) -> Plan:
             ],
             "events": [_event(office, each) for each in events],
             "transmissions": [
-                _transmission(each) for each in events if each.kind in TRANSMITTED and "sent_sha256" in each.body
+                _transmission(each)
+                for each in events
+                if (each.kind in TRANSMITTED and "sent_sha256" in each.body)
+                or (each.kind == "sent" and each.body.get("source") == "person")
             ],
             "escalations": [
                 {
@@ -213,11 +216,15 @@ def _transmission(event: Event) -> Plan:
         "sequence": body["sequence"],
         "outcome": event.kind,
         "channel": body.get("channel", ""),
+        "sender": body.get("sender") or body.get("by") or event.actor,
         "recipient": body.get("recipient", ""),
+        "files": [dict(each) for each in body.get("files") or ()],
         "sent_sha256": body.get("sent_sha256", ""),
         "sent_size": body.get("sent_size", 0),
         "received_sha256": body.get("received_sha256", ""),
         "received_size": body.get("received_size", 0),
+        "proof_sha256": body.get("proof_sha256", ""),
+        "proof_size": body.get("proof_size", 0),
         "status": body.get("status"),
     }
 

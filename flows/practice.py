@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from flows.countries import COUNTRIES, unknown_place
 from flows.identifiers import CHECKS
@@ -107,16 +106,6 @@ def _retention(table: Table) -> Retention:
     )
 
 
-def _zone(table: Table) -> str:
-    zone = table.text("zone")
-    if zone:
-        try:
-            ZoneInfo(zone)
-        except (ValueError, OSError, LookupError):
-            table.wrong("zone", f'expected a time zone such as "Europe/Dublin" or "UTC", found {shown(zone)}')
-    return zone
-
-
 def _state(table: Table) -> str:
     state = table.text("state", "")
     if state and state not in COUNTRIES:
@@ -134,7 +123,7 @@ def _terms(table: Table) -> ProviderTerms:
     return ProviderTerms(
         id=table.text("id"),
         name=table.text("name"),
-        zone=_zone(table),
+        zone=table.zone("zone"),
         state=_state(table),
         holds=_holds(table.tables("hold", keys["hold"])),
         extension_lead_days=extension.whole("lead_days", "days", 0) if extension else 0,

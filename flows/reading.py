@@ -16,6 +16,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 from providers.errors import ConfigurationError
 from timeline.rules import Confidence, Period, Source, Unit
@@ -100,6 +101,16 @@ class Table:
         if default is _ABSENT and not value.strip() and isinstance(self.values.get(key), str):
             self.wrong(key, "expected a text, found an empty text")
         return value
+
+    def zone(self, key: str) -> str:
+        """An IANA time zone."""
+        zone = self.text(key)
+        if zone:
+            try:
+                ZoneInfo(zone)
+            except (ValueError, OSError, LookupError):
+                self.wrong(key, f'expected a time zone such as "Europe/Dublin" or "UTC", found {shown(zone)}')
+        return zone
 
     def flag(self, key: str, default: bool = _ABSENT) -> bool:
         """True or false."""

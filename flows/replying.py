@@ -31,7 +31,8 @@ class Reply:
     """What a person enters. Which fields a kind needs and may have stands in `KINDS`.
 
     `on` and `until` are days at the provider, `at` an instant; `text` is sealed; `by` names the person.
-    `channel` is what it was sent over, where that is not the channel it was meant for; `proof` is a file that shows
+    `channel` is what it was sent over, where that is not the channel it was meant for, and `to` whom it was sent to
+    (an address, a desk; Reg. (EU) 2023/1543 art. 19(6)); `proof` is a file that shows
     it (a screenshot, a receipt, a proof of dispatch), kept sealed with its digest.
     """
 
@@ -45,6 +46,7 @@ class Reply:
     ground: str = ""
     about: str = ""
     channel: str = ""
+    to: str = ""
     text: str = field(default="", repr=False)
     proof: bytes = field(default=b"", repr=False)
     by: str = ""
@@ -60,7 +62,8 @@ class Kind:
 
 
 KINDS: Mapping[str, Kind] = {
-    "sent": Kind(what="a person sent it (portal, letter, phone)", may=("at", "action", "channel")),
+    "sent": Kind(what="a person sent it (portal, letter, phone)", may=("at", "action", "channel", "to")),
+    "absent": Kind(what="the provider does not have what nobody knew of: send it again", may=("action",)),
     "acknowledged": Kind(what="the provider says that it has the request", may=("reference", "on", "until")),
     "preserved": Kind(what="the provider says that it keeps the data", may=("reference", "on", "until", "item")),
     "refused": Kind(what="the provider says no", needs=("ground",), may=("action", "at")),
@@ -91,7 +94,7 @@ YEAR = timedelta(days=365)
 LARGEST_PROOF = 25 << 20
 """Bytes of a proof that the ledger takes: it is kept for ever."""
 
-FIELDS = ("reference", "on", "until", "at", "item", "ground", "about", "channel", "text")
+FIELDS = ("reference", "on", "until", "at", "item", "ground", "about", "channel", "to", "text")
 
 
 def record(office: Office, request: str, reply: Reply) -> tuple[Hold, Decision]:
@@ -103,7 +106,7 @@ def record(office: Office, request: str, reply: Reply) -> tuple[Hold, Decision]:
     """
     hold, now = office.hold(request), office.now()
     _check(hold, reply, now)
-    name_no_account(office, hold, reference=reply.reference, channel=reply.channel, by=reply.by)
+    name_no_account(office, hold, reference=reply.reference, channel=reply.channel, to=reply.to, by=reply.by)
     events = _events(office, hold, reply)
     at = reply.at.astimezone(UTC) if reply.at else None
     office.append(request, events, at=at)
@@ -115,7 +118,7 @@ def check(office: Office, request: str, reply: Reply) -> None:
     """Whether `record` would take a reply; enters nothing. Raises what `record` raises."""
     hold = office.hold(request)
     _check(hold, reply, office.now())
-    name_no_account(office, hold, reference=reply.reference, channel=reply.channel, by=reply.by)
+    name_no_account(office, hold, reference=reply.reference, channel=reply.channel, to=reply.to, by=reply.by)
 
 
 def entries(
@@ -209,6 +212,10 @@ def _fits(hold: Hold, reply: Reply) -> None:
             raise ReplyError(f"{hold.terms.instrument.id} knows no extension; send a new request instead")
         if reply.until and reply.until <= expiry.strict_on:
             raise ReplyError(f"--until {reply.until} is not later than the present end, {said(expiry.strict_on)}")
+    if reply.kind == "absent":
+        act = hold.act(reply.action, hold.granted + 1 if reply.action == "extend" else 1)
+        if act is None or not act.open:
+            raise ReplyError(f"what became of the {reply.action} is known: `absent` settles what nobody knew of")
     if reply.kind == "clarification-answered" and hold.clarification is None:
         raise ReplyError("no clarification was asked for; record `clarification` first")
     if reply.kind == "escalation-acknowledged" and not hold.escalations:
@@ -250,9 +257,13 @@ def _events(office: Office, hold: Hold, reply: Reply) -> list[tuple[str, Mapping
                 "sequence": sequence,
                 "channel": reply.channel or "person",
             }
+            if reply.to:
+                act["recipient"] = reply.to
             if reply.channel and reply.action == "send":
                 act["abilities"] = []  # what a person sent over another channel, a person follows up
             return [(reply.kind, body | act | ({"ground": reply.ground} if reply.ground else {}))]
+        case "absent":
+            return [(reply.kind, body | {"action": reply.action, "sequence": sequence})]
         case "acknowledged":
             return [("acknowledged", body | receipt), *([("preserved", until)] if until else [])]
         case "preserved":

@@ -39,7 +39,7 @@ PROVIDERS_AT_ONCE = 8
 PATIENCE = 120.0
 """Seconds that one provider's failures may cost a sweep; then it is not spoken to again until the next one."""
 
-SPOKEN = frozenset({Do.SEND, Do.EXTEND, Do.RELEASE, Do.POLL, Do.LOOK_UP})
+SPOKEN = frozenset({Do.SEND, Do.EXTEND, Do.RELEASE, Do.ANNOUNCE, Do.CLARIFY, Do.POLL, Do.LOOK_UP})
 """What is said to a provider; everything else concerns ourselves and our people."""
 
 

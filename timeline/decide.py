@@ -216,7 +216,10 @@ def _tell_provider(
             seen,
             str(action),
             asked_at if act is None else act.failing_since or act.last_at,
-            lambda: f"{because}{tried}: tell the provider, and record `{record}`",
+            lambda: (
+                f"{because}{tried}: tell the provider, with what"
+                f" `holdfast packet {seen.hold.request} --action {action}` hands over; record `{record}`"
+            ),
             rung=rung if by_person else 8,
             deadline=deadline,
             again=seen.patience,

@@ -202,7 +202,10 @@ def _tell_of_extension(seen: Sight, window: Window) -> Iterator[Decision]:
         at, deadline = window.best_at, window.safe_at
 
         def words() -> str:
-            return f"{what} must be asked for by a person, safely by {said_long(safe_on)}; record it"
+            return (
+                f"{what} must be asked for by a person, safely by {said_long(safe_on)}, with what"
+                f" `holdfast packet {seen.hold.request} --action extend` hands over; record it"
+            )
 
     elif act is not None and act.unsent and must_be_told(act):
         failed, at, deadline = act, act.failing_since or act.last_at, window.safe_at
@@ -274,4 +277,7 @@ def _courtesy(seen: Sight) -> str:
         return f"; {what} was asked for on {said(act.last_at.date())} and is not confirmed"
     if _by_machine(seen, window):
         return f"; {what} is asked for from {said(window.best_on)} on"
-    return f"; {what} may be asked for by a person, safely by {said_long(window.safe_on)}"
+    return (
+        f"; {what} may be asked for by a person (`holdfast packet {hold.request} --action extend`),"
+        f" safely by {said_long(window.safe_on)}"
+    )

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import string
+from collections.abc import Iterator
+from itertools import zip_longest
 
 from providers.errors import Unsupported
 from providers.interface import Action, Item, Order
@@ -18,6 +20,9 @@ from providers.letters.stationery import Block, Composition, Stationery
 
 INLINE = 6
 """So many identifiers stand in the letter itself; more stand in its annex."""
+
+MOST = 10_000
+"""So many make 330 pages in 20 seconds; the time grows with the square, and a lease ends after minutes."""
 
 _WIDE, _NARROW = 64, 31
 """Characters of an identifier on one line: without and with the columns for its use."""
@@ -38,10 +43,14 @@ def compose(order: Order, stationery: Stationery, language: Language, *, draft: 
     """The letter as data.
 
     Raises:
-        Unsupported: a letter of this kind cannot be said for the order: which fields it lacks. A draft shows the
-            gaps instead.
+        Unsupported: a letter of this kind cannot be said for the order: which fields it lacks (a draft shows the
+            gaps instead), or that it has more identifiers than `MOST`.
         ValueError: the order has an instant without a zone.
     """
+    if len(order.items) > MOST:
+        raise Unsupported(
+            f"a letter takes at most {MOST} identifiers, and there are {len(order.items)}: divide the request"
+        )
     composition = stationery.composition(order.instrument, KIND_OF[order.action])
     said = Said(
         order=order,
@@ -123,7 +132,7 @@ class _Letter:
         elif block.note:
             drawn["note"] = self._sentence(block.note)
         elif block.list:
-            drawn["list"] = [self._sentence(key) for key in block.list]
+            drawn["list"] = [self._sentence(key) for key in self._lines(block)]
         elif block.items and len(self.order.items) > INLINE:
             count = isolated(str(len(self.order.items)))
             drawn["text"] = [self.words["see_annex"].format(count=count)]
@@ -134,6 +143,11 @@ class _Letter:
             if not rows:
                 return None
         return drawn
+
+    def _lines(self, block: Block) -> Iterator[str]:
+        for key, when in zip_longest(block.list, block.each):
+            if not when or CONDITIONS[when](self.order):
+                yield key
 
     def _rows(self, fields: tuple[str, ...]) -> list[Json]:
         """Label and value; a needed field that a draft lacks says so."""

@@ -27,12 +27,16 @@ _RANGE = re.compile(r"([0-9A-F]{4,6})(?:-([0-9A-F]{4,6}))?")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Block:
-    """One part of a letter: at most one of `text`, `items`, `note` … is given, with a heading and a condition."""
+    """One part of a letter: at most one of `text`, `items`, `note` … is given, with a heading and a condition.
+
+    `each` has the conditions of a list's lines, in their order: one for each, or none at all.
+    """
 
     heading: str = ""
     text: str = ""
     note: str = ""
     list: tuple[str, ...] = ()
+    each: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
     items: bool = False
     when: str = ""
@@ -190,19 +194,26 @@ def _composition(section: Section) -> Composition:
 
 
 _CONTENTS = ("text", "note", "list", "fields", "items")
+_BESIDE = ("heading", "when", "each")
 
 
 def _block(section: Section) -> Block:
-    for key in section.values.keys() - {*_CONTENTS, "heading", "when"}:
-        section.wrong(key, f"unknown key; {one_of(key, (*_CONTENTS, 'heading', 'when'))}")
+    for key in section.values.keys() - {*_CONTENTS, *_BESIDE}:
+        section.wrong(key, f"unknown key; {one_of(key, (*_CONTENTS, *_BESIDE))}")
     given = [key for key in _CONTENTS if key in section.values]
     if len(given) != 1:
         section.wrong("", f"expected one of {', '.join(_CONTENTS)}, found {', '.join(given) or 'none'}")
+    lines, each = _texts(section, "list"), _texts(section, "each", CONDITIONS, "condition")
+    if each and len(each) != len(lines):
+        section.wrong(
+            "each", f"expected a condition for each of the {len(lines)} lines of the list, found {len(each)}"
+        )
     return Block(
         heading=section.text("heading", ""),
         text=section.text("text", ""),
         note=section.text("note", ""),
-        list=_texts(section, "list"),
+        list=lines,
+        each=each,
         fields=_texts(section, "fields", FIELDS, "field"),
         items=section.flag("items", default=False),
         when=section.word("when", CONDITIONS, "") if "when" in section.values else "",

@@ -26,7 +26,7 @@ CRLF: Final = "\r\n"
 ACTIONS = "send|extend|release|announce|clarify"
 _OURS = re.compile(rf"<?(HF-[0-9A-Z]{{12}})\.({ACTIONS})\.(\d{{1,4}})@([A-Za-z0-9.-]{{1,253}})>?")
 
-_PURPOSE: dict[Action, str] = {
+PURPOSE: dict[Action, str] = {
     Action.SEND: "Please preserve the data described in the attached letter, and confirm that you have received this "
     "request and until when the data are kept.",
     Action.EXTEND: "Please keep the data that are preserved already under the request named below for longer, "
@@ -36,6 +36,7 @@ _PURPOSE: dict[Action, str] = {
     "produced, also beyond the last day known so far.",
     Action.CLARIFY: "This answers your question about the request named below.",
 }
+"""How each of our messages begins; by that it is known where a reply gives it back (`proposals.own_words`)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -159,7 +160,7 @@ def _plain(text: str) -> bool:
 def text_of(order: Order) -> str:
     """What the clerk reads first: who asks what, and by when. The accounts are in the attachments."""
     officer = order.officer
-    lines = [_PURPOSE[order.action], "", f"Our reference:  {order.request}"]
+    lines = [PURPOSE[order.action], "", f"Our reference:  {order.request}"]
     if order.references:
         lines.append(f"Your reference: {', '.join(order.references)}")
     lines += [

@@ -85,7 +85,11 @@ class Mailbox:
             self._separator = found[1].decode("ascii", "replace")
         self._do("SELECT", lambda: self._link.select(_quoted(self._folder)))
 
-    def waiting(self, most: int) -> list[int]:
+    def still_there(self) -> None:
+        """Nothing, where the server still answers: then what it refused before was that one thing."""
+        self._do("NOOP", self._link.noop)
+
+    def waiting(self, most: int | None = None) -> list[int]:
         """The UIDs of the messages in the folder, oldest first, at most so many."""
         said = self._do("SEARCH", lambda: self._link.uid("SEARCH", "UNDELETED"))
         uids = sorted(int(each) for each in (said[0] or b"").split() if each.isdigit()) if said else []

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from datetime import date
 
 from providers.mail.authentication import passed
+from providers.mail.compose import PURPOSE
 from providers.mail.inbound import Inbound
 from providers.mail.table import Pattern, Replies
 
 ORDER = ("refused", "not-found", "extended", "preserved", "acknowledged")
 """The worse news first: where several patterns fit, the first of these is proposed."""
 LONGEST_BODY = 20_000
+_OUR_LETTER = re.compile("|".join(r"[\s>|]+".join(map(re.escape, each.split()[:7])) for each in PURPOSE.values()))
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 #./:_-]{0,78}[A-Za-z0-9]|[A-Za-z0-9]")
 
 
@@ -111,11 +113,14 @@ def _matches(message: Inbound, pattern: Pattern) -> Iterator[re.Match[str] | Non
 
 
 def own_words(text: str) -> str:
-    """A reply without what it quotes: our own letter must not be read as the provider's answer."""
+    """A reply without what it quotes: our own letter must not be read as the provider's answer.
+
+    Many mail programs quote without any mark, so nothing counts from where one of our messages begins.
+    """
     lines = []
     for line in text[:LONGEST_BODY].split("\n"):
         if re.match(r"-{2,} ?(original message|forwarded message)", line.strip(), re.IGNORECASE):
             break
         if not line.lstrip().startswith(">"):
             lines.append(line)
-    return "\n".join(lines)
+    return _OUR_LETTER.split("\n".join(lines), maxsplit=1)[0]

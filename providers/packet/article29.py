@@ -155,7 +155,7 @@ def _fields(order: Order) -> Iterator[FormField]:
     yield FormField(
         number=13,
         title="Urgency",
-        lines=_lines(degree=order.urgency, reasons=order.because if extends else ""),
+        lines=_lines(degree=order.urgency, reasons=order.because if extends else order.emergency_reason),
     )
     yield FormField(
         number=14,

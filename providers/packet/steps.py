@@ -131,7 +131,8 @@ def _steps(order: Order, table: ManualTable, provider: str, contents: Contents) 
     whom = order.addressee
     to = ", ".join(filter(None, (whom.name, whom.state if whom.network else whom.service))) or provider
     if table.channel in {"portal", "web-form", "it-system"}:
-        yield from _online(table, listed, letter)
+        ways = f"authorities show {whom.state}" if whom.network else f"providers show {provider.partition('#')[0]}"
+        yield from _online(table, listed, letter, ways=f"`holdfast {ways}` lists the ways")
     elif table.channel in {"fax", "post"}:
         yield from _on_paper(table, to, "letter.pdf" if "letter.pdf" in contents.files else "")
     elif table.channel == "phone":
@@ -150,7 +151,7 @@ def _steps(order: Order, table: ManualTable, provider: str, contents: Contents) 
         yield from _to_a_state(order, table, to, letter, contents)
 
 
-def _online(table: ManualTable, listed: str, letter: str) -> Iterator[str]:
+def _online(table: ManualTable, listed: str, letter: str, *, ways: str) -> Iterator[str]:
     place = "web form" if table.channel == "web-form" else "system" if table.channel == "it-system" else "portal"
     called = f" ({table.name})" if table.name else ""
     signed = "" if table.channel == "web-form" else ", and sign in with your unit's own account"
@@ -160,7 +161,7 @@ def _online(table: ManualTable, listed: str, letter: str) -> Iterator[str]:
     if table.channel == "portal":
         yield (
             "No account yet? Being let in can take days to weeks: ask for it now, and send this by another way "
-            "meanwhile (`holdfast providers` lists the ways)."
+            f"meanwhile ({ways})."
         )
     yield "Fill in the form from checklist.html: click an answer to mark it, and copy it."
     yield f"Copy the identifiers from {listed}."
@@ -185,6 +186,8 @@ def _to_a_state(order: Order, table: ManualTable, to: str, letter: str, contents
     form = "article-29.txt" if "article-29.txt" in contents.files else ""
     papers = ", ".join(filter(None, (form, letter))) or "your letter"
     at = f" ({table.address})" if table.address else ""
+    if contents.fill_in:
+        yield "Before it leaves, fill in by hand what is listed below, and have it signed."
     match table.channel:
         case "24-7":
             yield f"Reach {table.name}{at}, to have this passed on to {to}." if table.name else f"Reach {to}{at}."
@@ -198,8 +201,6 @@ def _to_a_state(order: Order, table: ManualTable, to: str, letter: str, contents
         case _:
             yield f"Give {papers} to your ministry of foreign affairs{at}, to be sent by note to {to}."
             yield "This is the slowest way, and the data may be gone before it arrives: try the others again too."
-    if contents.fill_in:
-        yield "Before it leaves, fill in by hand what is listed below, and have it signed."
     yield "Ask for their reference, and for the day from which the data are kept."
     if order.action is Action.SEND:
         yield "If they say that a provider elsewhere took part, ask there at once: holdfast follow --help"

@@ -20,10 +20,10 @@ from providers.interface import Action, Adapter, Answer, Capabilities, Exchange,
 from providers.reading import Unreadable
 from providers.ts103120 import ids
 from providers.ts103120.codes import UNSUPPORTED, Then, fault_of
-from providers.ts103120.finding import took_effect
+from providers.ts103120.finding import still_to_say, took_effect
 from providers.ts103120.formats import all_values
 from providers.ts103120.hearing import Authorisation, Heard, Notice, Record, Task, Thing
-from providers.ts103120.judging import Standing, live, ours, question, received_on, stand, told
+from providers.ts103120.judging import Standing, asks, live, ours, question, received_on, stand, told
 from providers.ts103120.memory import MARGIN, Accepted, Memory
 from providers.ts103120.refusing import decisive
 from providers.ts103120.saying import Fill, configuration, get, list_changed
@@ -159,7 +159,8 @@ class Ts103120Adapter(Adapter):
                 ground="extension-not-granted" if order.action is Action.EXTEND else "no-data",
                 exchange=talk.exchange,
             )
-        fills = [*self._act(order, running), *self._voice.letters(order, self._letter(order))]
+        left = still_to_say(order, self._standing(talk), running, self._voice.profile, self._zone)
+        fills = [*self._act(order, left), *self._voice.letters(order, self._letter(order))]
         self._memory.forget(order.request)
         talk.ask(CHANGE, fills)
         answers = talk.answers("UPDATE")
@@ -193,10 +194,11 @@ class Ts103120Adapter(Adapter):
         standing = self._standing(talk, seen.tasks if seen is not None else {})
         shown = {id_: task for id_, task in standing.items() if task is not None}
         self._memory.keep(order.request, shown, since or talk.complete_until(), now)
-        answer = self._answer(talk, told(standing, notices.values()))
-        if not self._voice.profile.asks:
-            return answer
-        return replace(answer, question=question(order, notices.values(), self._voice.profile.words.no_question))
+        profile = self._voice.profile
+        none = profile.words.no_question
+        asked = told(standing, notices.values(), asked=lambda notice: profile.asks and asks(notice, none))
+        answer = self._answer(talk, asked)
+        return replace(answer, question=question(order, notices.values(), none)) if profile.asks else answer
 
     def _effect(self, talk: Talk) -> Answer | None:
         """How the request stands, if the message in doubt took effect."""

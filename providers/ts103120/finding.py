@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from zoneinfo import ZoneInfo
 
 from providers.interface import Action, Order
@@ -37,6 +38,23 @@ def took_effect(talk: Talk, standing: Standing, profile: Profile, zone: ZoneInfo
             word = profile.words.announced_status
             return bool(running) and written and all(word is None or task.desired == word for task in running)
     return bool(running) and all(_reaches(task, order, zone) for task in running)
+
+
+def still_to_say(
+    order: Order, standing: Standing, running: Collection[str], profile: Profile, zone: ZoneInfo
+) -> tuple[str, ...]:
+    """The running tasks that an act has not reached yet; all of them where it reached each.
+
+    A provider that takes in messages in part would else put off a part of every repetition.
+    """
+    word = profile.words.announced_status
+
+    def reached(task: Task | None) -> bool:
+        if order.action is Action.EXTEND:
+            return task is not None and _reaches(task, order, zone)
+        return order.action is Action.ANNOUNCE and task is not None and word is not None and task.desired == word
+
+    return tuple(id_ for id_ in running if not reached(standing[id_])) or tuple(running)
 
 
 def _wants(task: Task, value: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from zoneinfo import ZoneInfo
@@ -138,13 +138,19 @@ def received_on(authorisation: Authorisation | None, zone: ZoneInfo) -> date | N
     return authorisation.served_at.astimezone(zone).date()
 
 
-def told(standing: Standing, notices: Iterable[Notice]) -> Standing:
-    """The tasks with what notifications tell of them, where that is newer than the task itself."""
+def told(standing: Standing, notices: Iterable[Notice], *, asked: Callable[[Notice], bool]) -> Standing:
+    """The tasks with what notifications tell of them, where that is newer than the task itself.
+
+    A notification that is `asked` of us and calls something of ours invalid waits for our answer: it ends no task
+    that the provider itself shows as running. Believed, it would end a hold that stands, and nobody would extend it.
+    """
     result = dict(standing)
     for notice in sorted(notices, key=_when):
         for id_, status in notice.statuses.items():
             task = result.get(id_)
             if task is None or notice.at is None or status.value not in set(Status):
+                continue
+            if status.value in _WRONG and asked(notice):
                 continue
             if task.changed_at is None or notice.at > task.changed_at:
                 result[id_] = replace(task, status=status, changed_at=notice.at)
@@ -159,12 +165,13 @@ def question(order: Order, notices: Iterable[Notice], no_question: Word | None) 
     five days), and a person who looks in vain loses less than the hold.
     """
     about = {*ids.tasks(order), ids.authorisation(order.request)}
-    asking = [each for each in notices if about & {*each.about, *each.statuses} and _asks(each, no_question)]
+    asking = [each for each in notices if about & {*each.about, *each.statuses} and asks(each, no_question)]
     latest = max(asking, key=_when, default=None)
     return latest.id if latest else ""
 
 
-def _asks(notice: Notice, no_question: Word | None) -> bool:
+def asks(notice: Notice, no_question: Word | None) -> bool:
+    """Whether a notification asks us something, whatever it is about."""
     if notice.type == no_question:
         return False
     return notice.type != GENERAL or any(status.value in _WRONG for status in notice.statuses.values())

@@ -74,10 +74,13 @@ def test_a_proof_is_kept_with_its_digest_and_told_in_the_history(unit: Unit, tmp
     (request,) = unit.preserve({"provider": "sandbox-portal"})
     receipt = tmp_path / "receipt.png"
     receipt.write_bytes(b"\x89PNG what the portal showed")
-    assert unit("record", "sent", request, "--proof", str(receipt), "--channel", "fax").exit_code == 0
+    words = ("--proof", str(receipt), "--channel", "fax", "--to", "+1-555-0142, legal desk")
+    assert unit("record", "sent", request, *words).exit_code == 0
     digest = hashlib.sha256(receipt.read_bytes()).hexdigest()
     (sent,) = [each["body"] for each in unit.json("show", request)["events"] if each["kind"] == "sent"]
-    assert (sent["proof_sha256"], sent["channel"]) == (digest, "fax")
+    assert (sent["proof_sha256"], sent["channel"], sent["recipient"]) == (digest, "fax", "+1-555-0142, legal desk")
+    (transmission,) = unit.json("show", request)["transmissions"]
+    assert (transmission["recipient"], transmission["proof_sha256"]) == ("+1-555-0142, legal desk", digest)
     assert f"its proof is kept (SHA-256 {digest[:12]}…)" in " ".join(unit("show", request).stdout.split())
 
 

@@ -179,3 +179,70 @@ def test_a_folder_that_cannot_be_written_to_is_told(unit: Unit, tmp_path: Path) 
     inside = unit("packet", request, "-o", str(blocked / "packet"))
     assert inside.exit_code == 2
     assert "cannot be written to" in inside.stderr
+
+
+def in_force(unit: Unit) -> str:
+    """A request that a person submitted, and the provider confirmed."""
+    request = by_hand(unit)
+    unit("record", "sent", request)
+    unit("record", "preserved", request, "--on", "today")
+    return request
+
+
+def test_the_packet_is_the_message_that_a_person_was_last_asked_to_say(unit: Unit) -> None:
+    """Whoever is told to extend, and is handed the first request again, asks for a second one."""
+    request = in_force(unit)
+    later = {"HOLDFAST_CLOCK": "2027-01-25T09:00:00Z"}
+    told = unit("sweep", **later)
+    assert f"holdfast packet {request} --action extend" in " ".join(told.stderr.split())
+    taken = json.loads(unit("packet", request, "--json", **later).stdout)
+    assert (taken["action"], taken["sequence"]) == ("extend", 1)
+    released = unit("release", request, "--because", "The case was closed.", **later)
+    assert f"holdfast packet {request} --action release" in released.stderr
+    assert json.loads(unit("packet", request, "--json", **later).stdout)["action"] == "release"
+
+
+def test_an_extension_that_the_law_does_not_know_has_neither_packet_nor_letter(unit: Unit, tmp_path: Path) -> None:
+    request = in_force(unit)
+    unit("record", "extended", request)
+    for words in (("packet", request, "--action", "extend"), ("letter", request, "--action", "extension")):
+        result = unit(*words, "-o", str(tmp_path / "out"))
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "no further extension can be asked for: us.18usc2703f knows 1" in result.stderr
+        assert f'snapshot_of = "{request}"' in result.stderr
+
+
+def test_what_is_recorded_as_said_is_marked_so(unit: Unit) -> None:
+    request = by_hand(unit)
+    assert "RECORDED AS SAID" not in unit("packet", request).stdout
+    unit("record", "sent", request)
+    assert "RECORDED AS SAID ALREADY" in unit("packet", request, "--force").stdout
+    assert unit.json("packet", request, "--force")["said"] is True
+
+
+def test_a_folder_that_was_there_keeps_its_mode(unit: Unit, tmp_path: Path) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir(mode=0o755)
+    assert unit("packet", by_hand(unit), "-o", str(shared)).exit_code == 0
+    assert oct(shared.stat().st_mode & 0o777) == "0o755"
+    assert {oct(path.stat().st_mode & 0o777) for path in shared.iterdir()} == {"0o600"}
+
+
+def test_a_packet_that_cannot_be_written_whole_leaves_no_half_of_itself(unit: Unit, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    (output / "checklist.html").mkdir(parents=True)
+    result = unit("packet", by_hand(unit), "-o", str(output), "--force")
+    assert result.exit_code == 2
+    assert "nothing of it is left there" in result.stderr
+    assert [path.name for path in output.iterdir()] == ["checklist.html"]
+
+
+def test_a_new_question_is_not_answered_with_the_last_answer(unit: Unit) -> None:
+    request = in_force(unit)
+    unit("record", "clarification", request)
+    unit("answer", request, "--text", "Both accounts.")
+    unit("record", "clarification-answered", request)
+    unit("record", "clarification", request, HOLDFAST_CLOCK=NEXT_DAY)
+    result = unit("packet", request, "--action", "clarify", HOLDFAST_CLOCK=NEXT_DAY)
+    assert result.exit_code == 2
+    assert f"first `holdfast answer {request} --text TEXT`" in result.stderr

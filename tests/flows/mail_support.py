@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from datetime import datetime
 from email import policy
 from email.message import EmailMessage
@@ -13,12 +14,14 @@ from unit_support import MORNING, SOURCE, Unit
 
 from flows import inbox, mailroom
 from flows.settings import load
+from providers.interface import Adapter
 from providers.mail.mailbox import Box, opened
 from providers.registry import make_adapter
 from providers.sandbox.mail_desk import UNIT_SERVER, Desk, MailDesk, Post
 from providers.sandbox.mail_servers import UNIT, MailSandbox
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "providers"))
+from mail_servers_support import SmtpServer
 from plain_letters import PlainLetters
 
 DESK = "desk@letters.example"
@@ -63,13 +66,17 @@ class MailUnit(Unit):
         super().__init__(folder)
         self.environ |= post.environ()
         self.office.settings = load(self.environ)
-        self.office.adapters["letter"] = make_adapter(
+        self.office.adapters["letter"] = self.adapter(post.environ())
+
+    def adapter(self, environ: Mapping[str, str]) -> Adapter:
+        """An adapter to the provider over the mail server that the environment names."""
+        return make_adapter(
             "letter",
             self.office.catalogue.providers["letter"].adapter,
             where="letter.toml",
             sandbox=True,
             zone="UTC",
-            environ=post.environ(),
+            environ=environ,
             clock=lambda: self.office.now(),  # noqa: PLW0108 - the office comes later
             letters=PlainLetters(),
         )
@@ -121,4 +128,4 @@ def mail(text: str = "Hello.", **fields: str) -> bytes:
     return message.as_bytes(policy=policy.SMTP)
 
 
-__all__ = ["DESK", "UNIT", "UNIT_SERVER", "Clock", "Desk", "MailUnit", "Post", "mail"]
+__all__ = ["DESK", "UNIT", "UNIT_SERVER", "Clock", "Desk", "MailUnit", "Post", "SmtpServer", "mail"]

@@ -15,6 +15,7 @@ from flows.replying import Reply, record
 from flows.sweeping import work_on
 from providers.errors import Unavailable
 from providers.interface import Action, Exchange, Order
+from providers.manual import ManualAdapter
 from providers.memory import Behaviour, Does, MemoryProvider
 from timeline.state import State
 
@@ -102,7 +103,9 @@ def test_where_no_channel_can_a_person_gets_a_packet_of_each(tmp_path: Path) -> 
     for body in packets:
         content = unit.office.vault.unseal(str(body["packet"]))
         assert len(content) == body["packet_size"]
-        assert zipfile.ZipFile(BytesIO(content)).testzip() is None
+        archive = zipfile.ZipFile(BytesIO(content))
+        assert archive.testzip() is None
+        assert [each["name"] for each in body["files"]] == archive.namelist()
     assert unit.office.hold(request).state is State.REGISTERED
     unit.close()
 
@@ -131,3 +134,90 @@ def test_what_a_person_sent_by_post_is_not_asked_about_by_machine(unit: Unit) ->
     unit.later(days=30)
     done = [each.action for each in unit.sweep().done]
     assert "poll" not in done
+
+
+ONE = PROVIDER.partition("[adapter]")[0] + '[[adapter]]\nkind = "memory"\n'
+
+
+def moved(unit: Unit, text: str) -> Unit:
+    """The same unit after somebody changed the provider's file, and everything was started again."""
+    unit.close()
+    (unit.folder / "config" / "providers" / "alpha.toml").write_text(text.format(id="alpha", source=SOURCE))
+    again = Unit(unit.folder, providers=())
+    again.later(hours=1)
+    return again
+
+
+OTHER = ONE.replace('kind = "memory"', 'kind = "manual"\n[[adapter]]\nkind = "memory"')
+
+
+@pytest.mark.parametrize(("text", "route"), [(ONE, "alpha"), (OTHER, "alpha#2")])
+def test_what_a_channel_that_is_gone_may_have_sent_is_not_sent_again_over_another(
+    tmp_path: Path, text: str, route: str
+) -> None:
+    """Another channel does not know of it: to believe that would be to send a second time."""
+    unit = Unit(folder_with(tmp_path, "manual", 'channel = "portal"'), providers=())
+    lost = Behaviour(does=Does.UNKNOWN, on=Action.SEND)
+    unit.office.adapters["alpha#2"] = Api("alpha", "fax", unit, lost)
+    (request,) = unit.preserve()
+    assert unit.office.hold(request).state is State.UNKNOWN
+    unit = moved(unit, text)
+    other = unit.play(route)
+    for _ in range(30):
+        work_on(unit.office, [request])
+        unit.later(hours=7)
+    assert other.effects(request, Action.SEND, 1) == 0
+    assert unit.office.hold(request).state is State.UNKNOWN
+    assert "our set-up" in str(unit.last(request, "outcome-unknown").body["reason"])
+    assert unit.last(request, "escalated").body["about"]
+    unit.close()
+
+
+def test_how_a_request_stands_is_not_asked_of_a_channel_it_did_not_go_over(tmp_path: Path) -> None:
+    """A provider that knows nothing of it there would seem to hold nothing."""
+    unit = Unit(folder_with(tmp_path, "manual", 'channel = "portal"'), providers=())
+    unit.office.adapters["alpha#2"] = Api("alpha", "fax", unit)
+    (request,) = unit.preserve()
+    unit = moved(unit, ONE)
+    other = unit.play("alpha")
+    unit.later(days=75)
+    work_on(unit.office, [request])
+    work_on(unit.office, [request])
+    assert other.effects(request, Action.EXTEND, 1) == 0
+    assert unit.office.hold(request).state is State.IN_FORCE
+    assert "is not in the catalogue any more" in str(unit.last(request, "unavailable").body["reason"])
+    unit.close()
+
+
+class CutOff(ManualAdapter):
+    """A person's channel whose first packet is never made: the power fails."""
+
+    cut = True
+
+    def _build(self, order: Order) -> bytes:
+        if self.cut:
+            self.cut = False
+            raise RuntimeError("cut off")
+        return super()._build(order)
+
+
+def test_a_packet_that_was_cut_off_leaves_nothing_in_doubt(tmp_path: Path) -> None:
+    """Nothing leaves by a person's channel: whoever is sent to ask the provider whether it arrived, asks in vain."""
+    unit = Unit(folder_with(tmp_path, "manual", 'channel = "portal"'), providers=())
+    unit.office.adapters["alpha"] = CutOff("alpha")
+    (request,) = unit.register()
+    assert work_on(unit.office, [request]).failures
+    assert unit.office.hold(request).state is State.REGISTERED
+    unit.later(minutes=10)
+    work_on(unit.office, [request])
+    assert unit.last(request, "unsupported").body["packet"]
+    assert unit.last(request, "escalated").body["about"] == "channel"
+    unit.close()
+
+
+def test_of_several_ways_that_need_a_person_the_best_is_told(tmp_path: Path) -> None:
+    unit = Unit(folder_with(tmp_path, "manual", 'channel = "portal"'), providers=())
+    (request,) = unit.register()
+    (done, *_) = work_on(unit.office, [request]).done
+    assert "by portal" in done.failed
+    unit.close()

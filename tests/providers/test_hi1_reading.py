@@ -387,14 +387,29 @@ def notice(id_: str, at: datetime, status: str = "", type_: Word = GENERAL) -> N
     )
 
 
+def nobody(_: Notice) -> bool:
+    return False
+
+
+@pytest.mark.parametrize(("status", "believed"), [("Invalid", False), ("Error", False), ("Rejected", True)])
+def test_a_question_ends_no_task_that_still_runs(status: str, believed: bool) -> None:
+    seen = standing(a=task("a", changed_at=NOW))
+    asking = notice("form 3", NOW + timedelta(hours=1), status)
+    result = told(seen, [asking], asked=lambda each: each is asking)[ids.task("HF-1", "a")]
+    assert result is not None
+    assert (status_of(result) == status) is believed
+
+
 def test_a_newer_notification_tells_of_a_task_an_older_one_does_not() -> None:
     seen = standing(a=task("a", changed_at=NOW))
     for moment, status in ((NOW + timedelta(hours=1), "Rejected"), (NOW - timedelta(hours=1), "Preserved")):
-        result = told(seen, [notice("n", moment, "Rejected")])[ids.task("HF-1", "a")]
+        result = told(seen, [notice("n", moment, "Rejected")], asked=nobody)[ids.task("HF-1", "a")]
         assert result is not None
         assert status_of(result) == status
     later = told(
-        seen, [notice("2", NOW + timedelta(hours=2), "Expired"), notice("1", NOW + timedelta(hours=1), "Error")]
+        seen,
+        [notice("2", NOW + timedelta(hours=2), "Expired"), notice("1", NOW + timedelta(hours=1), "Error")],
+        asked=nobody,
     )
     assert (found := later[ids.task("HF-1", "a")]) is not None
     assert status_of(found) is Status.EXPIRED

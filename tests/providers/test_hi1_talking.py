@@ -401,6 +401,20 @@ def test_hundreds_of_identifiers_go_in_one_message_and_are_asked_for_in_several(
     assert fresh.find(order(items=items)) is not None
 
 
+def test_an_extension_that_was_taken_in_in_part_is_said_again_of_the_rest_alone(hi1: Hi1Bench) -> None:
+    responder, adapter = hi1.pair()
+    sent = adapter.send(order(items=TWO))
+    longer = extension(sent.references, LATER, items=TWO)
+    responder.trouble({"in-part": 1})
+    with pytest.raises(OutcomeUnknown, match="a part of the message only"):
+        adapter.extend(longer)
+    assert adapter.find(longer) is None
+    responder.trouble({})
+    before = len(hi1.wire)
+    assert adapter.extend(longer).held_until == LATER
+    assert sum(each.get("UPDATE", 0) for each in verbs(hi1, before)) == 1
+
+
 # The e-Evidence profile
 
 EPOC = {
@@ -470,6 +484,16 @@ def test_the_provider_s_question_is_told_with_its_id_until_another_comes(hi1: Hi
     responder.control("notify", QUESTION)
     second = adapter.status(status).question
     assert second not in ("", first.question)
+
+
+def test_a_question_does_not_end_the_hold_that_it_is_about(hi1: Hi1Bench) -> None:
+    responder, adapter = hi1.pair(profile="e-evidence")
+    adapter.send(epoc())
+    responder.control("clock", {"now": (MADE_AT + timedelta(hours=1)).isoformat()})
+    responder.control("notify", {"request": "HF-1", "status": "Invalid", "says": "which account?"})
+    asked = adapter.status(epoc(Action.STATUS, sent_at=MADE_AT, made_at=MADE_AT + timedelta(hours=1)))
+    assert (asked.state, asked.held_until) == (State.IN_FORCE, date(2027, 1, 20))
+    assert asked.question
 
 
 def test_the_answer_to_a_question_goes_as_a_document_once(hi1: Hi1Bench) -> None:

@@ -105,6 +105,16 @@ def test_a_2703f_letter_asks_and_does_not_demand() -> None:
     assert "An account was taken over." not in said, "a provider need not know the facts"
 
 
+def test_a_2703f_letter_asks_for_no_other_data_than_was_decided() -> None:
+    order = letter_order("us.2703f")
+    wanted = {"content": "stored files", "subscriber": "subscriber records", "traffic": "connection records"}
+    for category, words in wanted.items():
+        text = written(replace(order, categories=(category,)))
+        assert [each for each in wanted.values() if each in text] == [words]
+        assert "all other records" not in text
+    assert "all other records" in written(replace(order, categories=tuple(wanted)))
+
+
 def test_a_foreign_authority_does_not_claim_to_be_a_governmental_entity() -> None:
     assert "We are a foreign authority (France)" in written(letter_order("us.2703f", country="FR"))
     assert "foreign authority" not in written(letter_order("us.2703f", country="US"))
@@ -145,6 +155,12 @@ def test_a_form_that_lacks_a_mandatory_field_is_a_draft_only() -> None:
     said = written(order, draft=True)
     assert "not stated" in said
     assert "DRAFT" in said
+
+
+def test_more_identifiers_than_a_letter_takes_are_told_at_once() -> None:
+    items = tuple(Item(id=f"i{n}", type="username", value=f"user_{n}") for n in range(10_001))
+    with pytest.raises(Unsupported, match="at most 10000 identifiers, and there are 10001: divide the request"):
+        typesetter().write(letter_order("us.2703f", items=items))
 
 
 def test_an_extension_without_a_last_day_is_not_written() -> None:

@@ -64,7 +64,7 @@ def test_no_sentence_was_left_in_english(language: str) -> None:
 
 def test_every_condition_is_used_and_every_placeholder() -> None:
     blocks = [block for family in stationery().families.values() for each in family.values() for block in each.blocks]
-    assert {block.when for block in blocks} - {""} == set(CONDITIONS)
+    assert {when for block in blocks for when in (block.when, *block.each)} - {""} == set(CONDITIONS)
     used = {
         name for each in stationery().languages["en"].texts.values() for text in each for name in placeholders(text)
     }

@@ -178,8 +178,9 @@ def test_a_person_is_told_to_ask_for_a_courtesy_where_no_machine_can() -> None:
     duty = story.duty(Do.ESCALATE, "ending:2027-01-19")
     assert falls_due(duty, utc("2026-12-24 00:00")), "five days before the last safe day to file the MLA request"
     assert (
-        "extension 1 of 60 days, a courtesy, may be asked for by a person, safely by Tue 19 Jan 2027" in duty.because
-    )
+        f"extension 1 of 60 days, a courtesy, may be asked for by a person (`holdfast packet {story.hold.request}"
+        " --action extend`), safely by Tue 19 Jan 2027"
+    ) in duty.because
     assert "file-mla by 29 Dec 2026" in duty.because
 
 
@@ -269,7 +270,8 @@ def test_an_extension_that_no_machine_can_send_is_told_when_it_is_planned(refuse
     duty = story.duty(Do.ESCALATE, "extension:1")
     assert falls_due(duty, utc("2027-01-20 00:00"))
     assert duty.because == (
-        "extension 1 of 90 days must be asked for by a person, safely by Thu 18 Feb 2027; record it"
+        "extension 1 of 90 days must be asked for by a person, safely by Thu 18 Feb 2027, with what"
+        f" `holdfast packet {story.hold.request} --action extend` hands over; record it"
     )
     assert not story.duties(Do.EXTEND)
     story.on("2027-01-21").add("sent", action="extend", sequence=1, channel="person")

@@ -1,0 +1,77 @@
+"""What an answer says, as events: only what changes the record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+
+from ledger.interface import Json
+from providers.interface import Action, Answer, ItemOutcome, State
+from timeline.state import Hold
+
+News = list[tuple[str, Mapping[str, Json]]]
+
+GONE = frozenset({State.EXPIRED, State.RELEASED, State.NOT_HELD})
+"""What a provider says when it keeps nothing, or nothing any more."""
+
+
+def read(hold: Hold, action: Action, sequence: int, answer: Answer) -> News:
+    """The news in an answer, as events: only what changes the record."""
+    if answer.state is State.SENT:
+        return []  # handed over, and nothing heard: `sent` says it all
+    news: News = []
+    if answer.question and answer.question not in hold.questions:
+        news.append(("clarification", {"question": answer.question}))
+    items = _item_news(hold, answer)
+    fresh = [each for each in answer.references if each not in hold.references]
+    receipt: dict[str, Json] = {"references": list[Json](fresh)}
+    if answer.received_on:
+        receipt["received_on"] = answer.received_on.isoformat()
+    if hold.acknowledged_at is None or fresh or (answer.received_on and answer.received_on != hold.received_on):
+        news.append(("acknowledged", receipt))
+    if answer.state in GONE and action is not Action.RELEASE:
+        if items:
+            news.append(("items", {"items": items}))
+        elif answer.state is State.NOT_HELD and hold.in_force_at is None:
+            missing: list[Json] = [{"item": each.id, "outcome": "not-found"} for each in hold.items]
+            news.append(("items", {"items": missing}))
+        known = hold.in_force_at is not None or answer.state is not State.NOT_HELD
+        if known and hold.expired_at is None:
+            news.append(("expired", {"state": str(answer.state)}))
+        return news
+    moved = answer.held_until is not None and hold.shows_extension(answer.held_until)
+    pending = hold.act("extend", hold.granted + 1)
+    extending = action is Action.EXTEND or (pending is not None and pending.outcome in {"sent", "unknown"})
+    if extending and moved:
+        number = sequence if action is Action.EXTEND else hold.granted + 1
+        news.append(("extended", _dated({"sequence": number, "items": items}, held_until=answer.held_until)))
+        return news
+    if answer.state is State.IN_FORCE and (hold.in_force_at is None or _earlier(hold, answer) or items):
+        body: dict[str, Json] = {"items": items} if items else {}
+        news.append(("preserved", _dated(body, held_from=answer.held_from, held_until=answer.held_until)))
+    elif items:
+        news.append(("items", {"items": items}))
+    return news
+
+
+def _earlier(hold: Hold, answer: Answer) -> bool:
+    """Whether the provider now names another last day than it did."""
+    return answer.held_until is not None and answer.held_until != hold.held_until.get(hold.granted)
+
+
+def _dated(body: dict[str, Json], **days: date | None) -> dict[str, Json]:
+    return body | {name: day.isoformat() for name, day in days.items() if day}
+
+
+def _item_news(hold: Hold, answer: Answer) -> list[Json]:
+    known = {item.id: item for item in hold.items}
+    changed: list[Json] = []
+    for each in answer.items:
+        item = known.get(each.id)
+        if item is None or each.outcome is ItemOutcome.PENDING:
+            continue
+        same = item.outcome == each.outcome and (not each.held_until or item.held_until == each.held_until)
+        if not same or (each.reference and each.reference != item.reference):
+            entry = _dated({"item": each.id, "outcome": str(each.outcome)}, held_until=each.held_until)
+            changed.append(entry | ({"reference": each.reference} if each.reference else {}))
+    return changed

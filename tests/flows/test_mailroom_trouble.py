@@ -1,0 +1,196 @@
+"""Mail under trouble: what becomes of one message must never hide the others, nor hold up what falls due."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from email import policy
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+from mail_support import DESK, UNIT, Clock, Desk, MailUnit, Post, SmtpServer, mail
+from unit_support import MORNING
+
+from flows import mailroom
+from flows.replying import Reply, ReplyError, record
+from providers.mail.mailbox import Mailbox
+from providers.sandbox.mail_servers import MailSandbox
+from timeline.state import State
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def post(clock: Clock) -> Iterator[MailSandbox]:
+    with MailSandbox(clock=clock) as running:
+        yield running
+
+
+@pytest.fixture
+def unit(tmp_path: Path, post: MailSandbox, clock: Clock) -> Iterator[MailUnit]:
+    made = MailUnit(tmp_path, post)
+    clock.unit = made
+    yield made
+    made.close()
+
+
+def about(unit: MailUnit, request: str, said: str = "Call us.") -> None:
+    unit.post.post(Post(raw=mail(said, In_Reply_To=f"<{request}.send.1@unit.example>"), sender=DESK))
+
+
+def another(unit: MailUnit, **request: object) -> str:
+    account = [{"type": "email", "value": "another@example.com"}]
+    unit.desk.script = [Desk.SILENT]
+    return unit.preserve({"provider": "letter", "identifiers": account, **request}, reference="CY-2026-2")[0]
+
+
+def kinds_of_mail(unit: MailUnit, request: str) -> int:
+    return unit.kinds(request).count("message-received")
+
+
+# One message and the others
+
+
+def test_mail_about_an_erased_case_waits_for_a_person_and_hides_no_other(unit: MailUnit) -> None:
+    erased, other = unit.write(Desk.SILENT), another(unit)
+    unit.office.vault.erase("CY-2026-0412")
+    about(unit, erased)
+    about(unit, other)
+    done = unit.collect()
+    assert (done.filed, done.unmatched) == (1, {"about a case that was erased": 1})
+    assert (kinds_of_mail(unit, erased), kinds_of_mail(unit, other)) == (0, 1)
+    assert unit.folder_counts() == (0, 1, 1)
+
+
+def test_mail_about_a_provider_whose_file_is_gone_is_recorded(unit: MailUnit) -> None:
+    gone, other = unit.write(Desk.SILENT), another(unit, provider="alpha")
+    known = unit.office.catalogue
+    left = {name: entry for name, entry in known.providers.items() if name != "letter"}
+    unit.office.catalogue = replace(known, providers=left)
+    about(unit, gone)
+    about(unit, other)
+    assert unit.collect().filed == 2
+    assert [each.request for each in unit.open()] == [gone, other]
+    assert unit.office.hold(gone).state is State.SENT
+
+
+class Choosy(Mailbox):
+    """A mailbox whose server refuses to give the first message out."""
+
+    def fetch(self, uid: int, most: int) -> bytes | None:
+        if uid == min(self.waiting()):
+            self._do("FETCH", lambda: self._link.uid("FETCH", "nonsense", "(UID)"))
+        return super().fetch(uid, most)
+
+
+def test_a_message_that_the_server_refuses_to_give_out_hides_no_other_and_is_told(
+    unit: MailUnit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("providers.mail.mailbox.Mailbox", Choosy)
+    first, other = unit.write(Desk.SILENT), another(unit)
+    about(unit, first)
+    about(unit, other)
+    done = unit.collect(most=1)
+    assert (done.filed, sum(done.stuck.values())) == (1, 1)
+    assert (kinds_of_mail(unit, first), kinds_of_mail(unit, other)) == (0, 1)
+    for _ in range(mailroom.FAILURES_UNTIL_TOLD):
+        assert any("1 messages: the mail server" in line for _, line in mailroom.before_sweep(unit.office))
+    assert sum("could not be read 3 times in a row" in each for each in unit.told()) == 1
+
+
+class Dying(Mailbox):
+    """A mailbox whose server is gone at the second message."""
+
+    def file(self, uid: int, folder: str) -> None:
+        super().file(uid, folder)
+        self._link.shutdown()
+
+
+def test_a_server_that_dies_in_the_middle_loses_nothing(unit: MailUnit, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = unit.write(Desk.SILENT)
+    for number in range(3):
+        about(unit, request, f"Message {number}.")
+    with monkeypatch.context() as dying:
+        dying.setattr("providers.mail.mailbox.Mailbox", Dying)
+        assert any("broke off" in line for _, line in mailroom.before_sweep(unit.office))
+    assert kinds_of_mail(unit, request) == 1
+    assert mailroom.before_sweep(unit.office) == []
+    assert kinds_of_mail(unit, request) == 3
+    assert unit.folder_counts() == (0, 3, 0)
+
+
+def test_a_slow_mailbox_gives_way_to_what_falls_due(unit: MailUnit, monkeypatch: pytest.MonkeyPatch) -> None:
+    request = unit.write(Desk.SILENT)
+    for number in range(3):
+        about(unit, request, f"Message {number}.")
+    monkeypatch.setattr(mailroom, "PATIENCE", 0.0)
+    assert unit.collect().moved == 0
+    monkeypatch.setattr(mailroom, "PATIENCE", 60.0)
+    assert unit.collect().filed == 3
+
+
+# A reply that gives our own letter back
+
+
+def outlook(unit: MailUnit, said: str) -> str:
+    """A reply with our message below it, and no sign that it is quoted."""
+    (taken,) = unit.desk.taken
+    text = re.split(rb"\r?\n\r?\n", taken, maxsplit=2)[2].split(b"\r\n--=_holdfast")[0].decode()
+    return f"{said}\n\n________________________________\nDe : evidence@unit.example\nObjet : demande\n\n{text}"
+
+
+ECHO = r"""
+[[adapter.replies.preserved]]
+body = 'preserve the data'
+"""
+
+
+@pytest.mark.parametrize("hypertext", [False, True])
+def test_our_own_letter_given_back_without_quotation_marks_is_no_answer(unit: MailUnit, hypertext: bool) -> None:
+    file = unit.folder / "config" / "providers" / "letter.toml"
+    file.write_text(file.read_text() + ECHO)
+    entry = unit.office.catalogue.providers["letter"]
+    entry.adapter["replies"]["preserved"] = [{"body": "preserve the data"}]  # type: ignore[index]
+    request = unit.write(Desk.SILENT)
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = DESK, UNIT, "RE: request"
+    message["In-Reply-To"] = f"<{request}.send.1@unit.example>"
+    text = outlook(unit, "We cannot open your attachment.")
+    assert "preserve the data" in text.replace("=\n", "")
+    if hypertext:
+        message.set_content(f"<p>{text}</p>", subtype="html")
+    else:
+        message.set_content(text)
+    unit.post.post(Post(raw=message.as_bytes(policy=policy.SMTP), sender=DESK))
+    unit.collect()
+    assert unit.office.hold(request).state is State.SENT
+    (found,) = unit.open()
+    assert found.proposal == {}
+
+
+# A sending of which nobody knows what became
+
+
+def test_a_sending_whose_answer_was_lost_is_never_sent_again_by_itself_and_a_person_settles_it(
+    unit: MailUnit,
+) -> None:
+    with SmtpServer() as server:
+        server.answers["."] = None
+        unit.office.adapters["letter"] = unit.adapter(server.environ)
+        request = unit.write()
+        assert unit.office.hold(request).state is State.UNKNOWN
+        server.answers.clear()
+        unit.run_until(MORNING + timedelta(days=4))
+        assert unit.kinds(request).count("intent") == 1
+        assert server.taken == []
+        assert unit.last(request, "escalated").body["about"] == "outcome-unknown:send-1"
+        record(unit.office, request, Reply(kind="absent", by="Duty officer"))
+        unit.sweep()
+    assert len(server.taken) == 1
+    with pytest.raises(ReplyError, match="what became of the send is known"):
+        record(unit.office, request, Reply(kind="absent"))
