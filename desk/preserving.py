@@ -69,7 +69,6 @@ def issue(
     `registered` is called once the requests are in the ledger, before anything is sent. Raises what `preserve`
     raises.
     """
-    from flows import intake
     from flows.office import office
 
     (case, drafts, notes), out = read, tell if as_json else say
@@ -84,7 +83,7 @@ def issue(
                 "  set HOLDFAST_HOME to another folder, such as HOLDFAST_HOME=~/holdfast-sandbox",
             )
         _can_speak(settings, catalogue, case, drafts, sandbox=opened.ledger.sandbox)
-        doubles = tuple(note for each in drafts for note in intake.live_duplicates(opened, case, each))
+        doubles = _doubles(opened, case, drafts)
         if not again:
             _refuse_doubles(doubles)
         notes += doubles
@@ -93,7 +92,7 @@ def issue(
             accepted = [_accepted(each, catalogue, actor=opened.settings.actor, yes=yes) for each in drafts]
         except click.Abort:
             raise Ending(INTERRUPTED, f"stopped: {NOTHING}") from None
-        requests = _register(opened, case, drafts, accepted)
+        requests = _register(opened, case, drafts, accepted, again=again)
         registered(opened, requests)
         with Stopping() as stopping:
             report = _send(opened, requests, drafts, stopping, out)
@@ -150,6 +149,13 @@ def _show(case: Case, drafts: Drafts, notes: Sequence[Problem], office: Office, 
             out(f"    ! {plainly(problem.problem)}\n      → {plainly(problem.fix)}")
 
 
+def _doubles(office: Office, case: Case, drafts: Drafts) -> tuple[Problem, ...]:
+    """What live requests ask for already."""
+    from flows import intake
+
+    return tuple(note for each in drafts for note in intake.live_duplicates(office, case, each))
+
+
 def _refuse_doubles(doubles: Sequence[Problem]) -> None:
     """A case that was registered before is not sent a second time by mistake."""
     if same := [each for each in doubles if each.severity == "error"]:
@@ -191,12 +197,17 @@ class _Name(click.ParamType[str]):
         return name
 
 
-def _register(office: Office, case: Case, drafts: Drafts, accepted: Sequence[Mapping[str, str]]) -> tuple[str, ...]:
-    """Enter every request, or none."""
+def _register(
+    office: Office, case: Case, drafts: Drafts, accepted: Sequence[Mapping[str, str]], *, again: bool
+) -> tuple[str, ...]:
+    """Enter every request, or none. Somebody else may have registered the same case while this one was looked at."""
     from flows import intake
 
+    def unless() -> None:
+        _refuse_doubles(_doubles(office, case, drafts))
+
     try:
-        return intake.register(office, case, drafts, accepted=accepted)
+        return intake.register(office, case, drafts, accepted=accepted, unless=None if again else unless)
     except BaseException:
         tell(f"holdfast: {NOTHING}")
         raise

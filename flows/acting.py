@@ -16,7 +16,7 @@ from flows.hearing import News, read
 from flows.office import Office, key_of
 from flows.orders import reason
 from flows.retrying import patiently
-from flows.routes import Route, abilities_of, named
+from flows.routes import Route, abilities_of, named, taken
 from flows.telling import tell
 from ledger.interface import Claim, Json
 from providers.errors import ConfigurationError, ProviderError, Refused, Unavailable, Unsupported
@@ -112,23 +112,9 @@ def _ways(office: Office, provider: str, hold: Hold, action: Action, known: Act 
     """The routes to try, in order: what was sent over one is followed up over it; a dead one gives way."""
     ways = office.routes(hold, provider)
     if action is not Action.SEND:
-        return (_taken(ways, hold.route),)
+        return (taken(ways, hold.route, hold.channel),)
     turn = (known.failures // TRIES) % len(ways) if known else 0
     return ways[turn:]
-
-
-def _taken(ways: Sequence[Route], route: str) -> Route:
-    """The way of that id; the first for what a person sent by a way of their own.
-
-    Raises:
-        ConfigurationError: it is gone. Another channel knows nothing of what went over this one: believed, it would
-            end a hold that stands, or send a second time what has arrived.
-    """
-    if not route:
-        return ways[0]
-    if found := next((each for each in ways if each.id == route), None):
-        return found
-    raise ConfigurationError(f"{route}, over which it went, is not in the catalogue any more: put it back")
 
 
 def _begin(hold: Hold, decision: Decision, attempt: int) -> tuple[dict[str, Json], dict[str, Json]]:
@@ -282,10 +268,8 @@ def _look_up(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tu
     known = hold.act(action, decision.sequence)
     assert known is not None  # noqa: S101 - only a begun act is looked up
     try:
-        route = _taken(office.routes(hold, claim.provider), known.route)
+        route = taken(office.routes(hold, claim.provider), known.route, known.channel)
         adapter = office.adapter(route)
-        if (over := _tried_over(office, hold, known)) not in {"", adapter.channel}:
-            raise ConfigurationError(f"it was tried over {over}, and {route.id} is {adapter.channel} now")
         until = asked_until(hold, action, decision.sequence, office.now())
         order = office.order(hold, action, decision.sequence, addressee=route.addressee, until=until)
         found = patiently(lambda: adapter.find(order))
@@ -298,9 +282,8 @@ def _look_up(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tu
     if found is None:
         office.append(hold.request, [("absent", base)], claim=claim)
         return "the provider does not have it: it will be sent again", ""
-    sent = (
-        base | {"channel": adapter.channel, "route": route.id, "found": True} | _proof(office, hold, found.exchange)
-    )
+    over: dict[str, Json] = {"channel": adapter.channel, "route": route.id, "found": True}
+    sent = base | over | _proof(office, hold, found.exchange)
     office.append(hold.request, [("sent", sent), *_stops(hold, order)], at=known.began_at, claim=claim)
     news = read(hold, action, decision.sequence, found)
     if news:
@@ -308,17 +291,10 @@ def _look_up(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tu
     return f"the provider has it: {_said(found, [kind for kind, _ in news])}", ""
 
 
-def _tried_over(office: Office, hold: Hold, act: Act) -> str:
-    """The channel of the last attempt at it: the place of a route in a provider's file may be another's by now."""
-    intents = [event.body for event in office.ledger.events(hold.request) if event.kind == "intent"]
-    mine = [each for each in intents if (each["action"], each["sequence"]) == (act.action, act.sequence)]
-    return str(mine[-1].get("channel") or "") if mine else ""
-
-
 def _poll(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tuple[str, str]:
     """Ask how the request stands."""
     try:
-        route = _taken(office.routes(hold, claim.provider), hold.route)
+        route = taken(office.routes(hold, claim.provider), hold.route, hold.channel)
         adapter = office.adapter(route)
         order = office.order(hold, Action.STATUS, 1, addressee=route.addressee)
         answer = patiently(lambda: adapter.status(order))

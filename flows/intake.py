@@ -18,7 +18,7 @@ from flows.preflight import Finding, doubles, known, preflight
 from flows.problems import Problem, Severity
 from flows.routes import Route, abilities_of, routes
 from ledger.ids import new_request_id
-from ledger.interface import Duplicate, NewEvent
+from ledger.interface import Duplicate, NewEvent, Unless
 from providers.interface import Addressee
 from timeline.events import Event, check
 from timeline.state import Hold, fold
@@ -286,7 +286,12 @@ def _unrelated(office: Office, request: RequestDraft) -> Iterator[Problem]:
 
 
 def register(
-    office: Office, case: Case, drafts: tuple[Draft, ...], *, accepted: Sequence[Mapping[str, str]] = ()
+    office: Office,
+    case: Case,
+    drafts: tuple[Draft, ...],
+    *,
+    accepted: Sequence[Mapping[str, str]] = (),
+    unless: Unless = None,
 ) -> tuple[str, ...]:
     """Enter every request of a case in the ledger, identifiers sealed; gives the request ids in order.
 
@@ -297,6 +302,7 @@ def register(
         case: the case read.
         drafts: its requests, already free of errors.
         accepted: for each draft who accepted which gate ("notice", "unverified"), by name.
+        unless: a last look within the same transaction, such as for `live_duplicates`; what it raises stops it all.
     """
     now = office.now()
     first = []
@@ -319,16 +325,16 @@ def register(
         check("registered", body)
         event = NewEvent(kind="registered", at=now, actor=office.settings.actor, body=body)
         first.append(event)
-    return _enter(office, first, now)
+    return _enter(office, first, now, unless)
 
 
-def _enter(office: Office, first: Sequence[NewEvent], now: datetime) -> tuple[str, ...]:
+def _enter(office: Office, first: Sequence[NewEvent], now: datetime, unless: Unless) -> tuple[str, ...]:
     while True:
         requests = {new_request_id(): [event] for event in first}
         if len(requests) < len(first):  # one chance in 2**55
             continue
         try:
-            office.ledger.register_all(requests, office.histories.project, now=now)
+            office.ledger.register_all(requests, office.histories.project, now=now, unless=unless)
         except Duplicate:
             continue
         return tuple(requests)

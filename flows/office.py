@@ -25,7 +25,7 @@ from ledger.sqlite import SqliteLedger
 from ledger.vault import MasterKey, Vault
 from providers.errors import ConfigurationError
 from providers.interface import Action, Adapter, Addressee, Order
-from providers.registry import check_adapter_table, make_adapter
+from providers.registry import channel_of, check_adapter_table, make_adapter
 from timeline.events import check
 from timeline.rules import Policy
 from timeline.state import Hold
@@ -204,12 +204,17 @@ def _checked(settings: Settings) -> Catalogue:
 
 
 def _wrong_adapters(entry: ProviderEntry, where: str) -> Iterator[str]:
-    """What is wrong with the routes to a provider; one of several is named by its number."""
-    listed = not isinstance(entry.raw.get("adapter"), Mapping)
+    """What is wrong with the ways to a provider; one of several is named by its number."""
+    listed, place = not isinstance(entry.raw.get("adapter"), Mapping), f"{where}: adapter"
+    channels: set[str] = set()
     for number, table in enumerate(entry.adapters):
-        for problem in check_adapter_table(table, where):
-            place = f"{where}: adapter"
+        problems = check_adapter_table(table, where)
+        for problem in problems:
             yield problem.replace(place, f"{place}[{number}]", 1) if listed else problem
+        channel = "" if problems else channel_of(table, where=where)
+        if channel in channels:
+            yield f'{place}[{number}].channel: there is another "{channel}"; give each way a name of its own'
+        channels |= {channel} - {""}
 
 
 def open_office(

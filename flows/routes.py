@@ -6,26 +6,36 @@ sent over one channel is followed up over the same one.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 from flows.catalogue import Catalogue
+from providers.errors import ConfigurationError
 from providers.interface import Addressee, Capabilities
-from providers.registry import capabilities_of
+from providers.registry import capabilities_of, channel_of
 from timeline.rules import Instrument
 from timeline.terms import Abilities
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Route:
-    """One way to an addressee. `id` names it in messages and is unique; `table` is its `[adapter]` table."""
+    """One way to an addressee. `id` names it in messages and is unique; `table` is its `[adapter]` table.
+
+    Of a provider with several, the first has the provider's id, the others their channel after it: by id and channel
+    a way is found again when the list was put into another order.
+    """
 
     id: str
     table: Mapping[str, Any]
     where: str
     addressee: Addressee
     zone: str
+
+    @property
+    def channel(self) -> str:
+        """What its adapter calls its channel."""
+        return channel_of(self.table, where=self.where)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -88,7 +98,7 @@ def routes(
     file = f"config/providers/{provider}.toml"
     return tuple(
         Route(
-            id=provider if number == 0 else f"{provider}#{number + 1}",
+            id=provider if number == 0 else f"{provider}#{channel_of(table, where=file)}",
             table=table,
             where=file,
             addressee=addressee,
@@ -105,6 +115,22 @@ LETTERS = ("en", "fr", "es", "de", "pt", "ar")
 def _readable(languages: tuple[str, ...]) -> str:
     """The first language that the addressee reads and that we can write; English where nothing is known."""
     return next((each for each in languages if each in LETTERS), "en")
+
+
+def taken(ways: Sequence[Route], route: str, channel: str) -> Route:
+    """The way that something went, by its id and channel; the first for what a person sent by a way of their own.
+
+    Raises:
+        ConfigurationError: it is gone. Another channel knows nothing of what went over this one: believed, it would
+            end a hold that stands, or send a second time what has arrived.
+    """
+    if not route:
+        return ways[0]
+    whose = route.partition("#")[0]
+    for each in ways:
+        if each.id.partition("#")[0] == whose and each.channel == channel:
+            return each
+    raise ConfigurationError(f"{route}, over whose {channel} it went, is not in the catalogue any more: put it back")
 
 
 def abilities_of(can: Capabilities) -> Abilities:

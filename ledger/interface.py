@@ -97,6 +97,7 @@ class Row:
             raise ValueError(f"{self.request}: {self.state} is not final, so it needs a next_at")
 
 
+Unless = Callable[[], None] | None
 Project = Callable[[Sequence[Event]], Row]
 
 
@@ -167,9 +168,13 @@ class Ledger(Protocol):
         """Enter a new request with its first events and its row. `Duplicate` if the id is taken."""
 
     def register_all(
-        self, requests: Mapping[str, Sequence[NewEvent]], project: Project, *, now: datetime
+        self, requests: Mapping[str, Sequence[NewEvent]], project: Project, *, now: datetime, unless: Unless = None
     ) -> tuple[tuple[Event, ...], ...]:
-        """Enter the requests of a case, by id, in one transaction: all of them or none. Gives each one's events."""
+        """Enter the requests of a case, by id, in one transaction: all of them or none. Gives each one's events.
+
+        `unless` is called within the transaction before anything is entered, and may read: what it raises comes out,
+        and nothing is entered. What it saw cannot change meanwhile, whoever else registers.
+        """
 
     def append(
         self,

@@ -1,8 +1,7 @@
 """The ledger in one SQLite file.
 
-An append takes the right to write, reads the request's history, adds to it, lets the caller's fold compute the
-row, and writes events and row together. Nothing is ever changed in the record: triggers refuse it through any
-connection. What is due is found through two partial indexes, whatever the number of requests that sleep.
+An append takes the right to write, reads the history, lets the caller's fold compute the row, and writes events and
+row together. Triggers refuse any change of the record. What is due is found through two partial indexes.
 """
 
 from __future__ import annotations
@@ -32,6 +31,7 @@ from ledger.interface import (
     NewEvent,
     Project,
     Row,
+    Unless,
     in_utc,
     intent_of,
 )
@@ -116,12 +116,14 @@ class SqliteLedger:
         return self.register_all({request: events}, project, now=now)[0]
 
     def register_all(
-        self, requests: Mapping[str, Sequence[NewEvent]], project: Project, *, now: datetime
+        self, requests: Mapping[str, Sequence[NewEvent]], project: Project, *, now: datetime, unless: Unless = None
     ) -> tuple[tuple[Event, ...], ...]:
         """Enter several new requests, all or none. See `Ledger.register_all`."""
         if unfit := [request for request, events in requests.items() if not request or not events]:
             raise ValueError(f"{unfit[0] or 'a request'}: an id and a first event are needed")
         with self._files.writing() as connection:
+            if unless is not None:
+                unless()
             if taken := [request for request in requests if statements.history(connection, request)]:
                 raise Duplicate(f"request {taken[0]} exists already: draw another id; nothing was written")
             each = partial(self._add, connection, history=(), project=project, now=now)

@@ -40,10 +40,14 @@ Can = Callable[[Mapping[str, object], str], Capabilities]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Kind:
-    """One kind of adapter: what a table of it can do (this checks the table whole), and how it is made."""
+    """One kind of adapter: what a table of it can do (this checks the table whole), and how it is made.
+
+    `channel` is what it calls its channel where its table says nothing.
+    """
 
     can: Can
     make: Make
+    channel: str
 
 
 def _make_rest(table: Mapping[str, object], setting: Setting) -> Adapter:
@@ -62,6 +66,10 @@ def _make_rest(table: Mapping[str, object], setting: Setting) -> Adapter:
     )
     calendar = Calendar(zone=setting.zone, end_excluded=read.end_excluded)
     return RestAdapter(setting.provider, read, base_url=url, transport=transport, calendar=calendar)
+
+
+def _rest_can(table: Mapping[str, object], where: str) -> Capabilities:
+    return read_adapter_table(table, where).capabilities
 
 
 def _make_manual(table: Mapping[str, object], setting: Setting) -> Adapter:
@@ -141,11 +149,11 @@ def _ts103120_can(table: Mapping[str, object], where: str) -> Capabilities:
 
 
 KINDS: Mapping[str, Kind] = {
-    "rest": Kind(can=lambda table, where: read_adapter_table(table, where).capabilities, make=_make_rest),
-    "email": Kind(can=_email_can, make=_make_email),
-    "manual": Kind(can=_manual_can, make=_make_manual),
-    "memory": Kind(can=_memory_can, make=_make_memory),
-    "ts103120": Kind(can=_ts103120_can, make=_make_ts103120),
+    "rest": Kind(can=_rest_can, make=_make_rest, channel="rest"),
+    "email": Kind(can=_email_can, make=_make_email, channel="e-mail"),
+    "manual": Kind(can=_manual_can, make=_make_manual, channel="portal"),
+    "memory": Kind(can=_memory_can, make=_make_memory, channel="memory"),
+    "ts103120": Kind(can=_ts103120_can, make=_make_ts103120, channel="hi1"),
 }
 """Every kind of adapter, by the word that `[adapter] kind` says."""
 
@@ -203,6 +211,11 @@ def capabilities_of(table: Mapping[str, object], *, where: str) -> Capabilities:
         TableError: the table is wrong; every problem with its place.
     """
     return _kind(table, where).can(table, where)
+
+
+def channel_of(table: Mapping[str, object], *, where: str) -> str:
+    """What an adapter made from this table calls its channel. `TableError`: there is no such kind."""
+    return str(table.get("channel") or _kind(table, where).channel)
 
 
 def check_adapter_table(table: Mapping[str, object], where: str) -> list[str]:

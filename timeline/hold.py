@@ -71,6 +71,7 @@ class Act:
     ground: str = ""
     retry_after: timedelta = timedelta()  # asked for by the provider
     route: str = ""  # which of the ways to the addressee it took
+    channel: str = ""
 
     @property
     def open(self) -> bool:

@@ -72,6 +72,7 @@ def _intent(facts: Facts, event: Event) -> None:
         outcome="",
         outcome_at=None,
         route=body.get("route", ""),
+        channel=body["channel"],
     )
     facts.acts[act.action, act.sequence] = begun
     _able(facts, body)

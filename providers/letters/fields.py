@@ -131,6 +131,7 @@ FIELDS: Mapping[str, Value] = {
     "period": Said.period,
     "custodian": lambda said: said.prose(said.order.custodian),
     "necessity": lambda said: said.prose(said.order.necessity),
+    "emergency_reason": lambda said: said.prose(said.order.emergency_reason),
     "confidential": lambda said: said.yes_no(said.order.confidential),
     "partial_disclosure": lambda said: said.yes_no(said.order.partial_disclosure),
     "follow_up_state": lambda said: said.plain(said.state(said.order.follow_up.requested_state)),

@@ -158,16 +158,20 @@ def told(standing: Standing, notices: Iterable[Notice], *, asked: Callable[[Noti
 
 
 def question(order: Order, notices: Iterable[Notice], no_question: Word | None) -> str:
-    """The id of the latest notification about this request that asks us something, "" if there is none.
+    """The id of the notification about this request that asks us something, "" if there is none.
 
+    Of several it is the one after `order.question`, the latest that we know: a poll tells one, and the next the next.
     A notification counts as a question unless its type is known to be none; a general one counts where it says
     that something of ours is invalid. The clock that a question starts is short (Reg. (EU) 2023/1543 art. 11(5),
     five days), and a person who looks in vain loses less than the hold.
     """
     about = {*ids.tasks(order), ids.authorisation(order.request)}
     asking = [each for each in notices if about & {*each.about, *each.statuses} and asks(each, no_question)]
-    latest = max(asking, key=_when, default=None)
-    return latest.id if latest else ""
+    told_of = [each.id for each in sorted(asking, key=_when)]
+    if not order.question:
+        return told_of[0] if told_of else ""
+    following = told_of[told_of.index(order.question) + 1 :] if order.question in told_of else told_of[-1:]
+    return following[0] if following else order.question
 
 
 def asks(notice: Notice, no_question: Word | None) -> bool:

@@ -212,3 +212,24 @@ def test_no_command_ever_prints_an_identifier(unit: Unit) -> None:
         assert account["value"] not in everything
     assert "canary_username" not in everything
     assert len(everything) > 20_000, "these commands print much more than this"
+
+
+def test_the_same_case_preserved_four_times_at_once_is_registered_once(unit: Unit) -> None:
+    case = unit.case({"provider": "sandbox-portal"}, {"provider": "byhand"})
+    sending = [
+        subprocess.Popen(
+            [*COMMAND, "preserve", case, "--sandbox", "--yes", "--json"],
+            env=os.environ | unit.environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(4)
+    ]
+    said = [each.communicate(timeout=60) for each in sending]
+    registered = [out for out, _ in said if out]
+    assert len(registered) == 1, [error for _, error in said]
+    assert len(unit.json("board")) == 2
+    refused = [error for out, error in said if not out]
+    assert all("registered already" in error or "ledger" in error for error in refused), refused

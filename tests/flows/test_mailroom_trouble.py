@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -10,13 +11,14 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
-from mail_support import DESK, UNIT, Clock, Desk, MailUnit, Post, SmtpServer, mail
+from mail_support import DESK, UNIT, UNIT_SERVER, Clock, Desk, MailUnit, Post, SmtpServer, mail
 from unit_support import MORNING
 
 from flows import mailroom
 from flows.replying import Reply, ReplyError, record
 from providers.mail.mailbox import Mailbox
 from providers.sandbox.mail_servers import MailSandbox
+from timeline.decide import Do
 from timeline.state import State
 
 
@@ -144,18 +146,10 @@ def outlook(unit: MailUnit, said: str) -> str:
     return f"{said}\n\n________________________________\nDe : evidence@unit.example\nObjet : demande\n\n{text}"
 
 
-ECHO = r"""
-[[adapter.replies.preserved]]
-body = 'preserve the data'
-"""
-
-
 @pytest.mark.parametrize("hypertext", [False, True])
 def test_our_own_letter_given_back_without_quotation_marks_is_no_answer(unit: MailUnit, hypertext: bool) -> None:
-    file = unit.folder / "config" / "providers" / "letter.toml"
-    file.write_text(file.read_text() + ECHO)
     entry = unit.office.catalogue.providers["letter"]
-    entry.adapter["replies"]["preserved"] = [{"body": "preserve the data"}]  # type: ignore[index]
+    entry.adapter["replies"]["preserved"] = [{"body": "preserve the data"}]
     request = unit.write(Desk.SILENT)
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = DESK, UNIT, "RE: request"
@@ -189,8 +183,58 @@ def test_a_sending_whose_answer_was_lost_is_never_sent_again_by_itself_and_a_per
         assert unit.kinds(request).count("intent") == 1
         assert server.taken == []
         assert unit.last(request, "escalated").body["about"] == "outcome-unknown:send-1"
-        record(unit.office, request, Reply(kind="absent", by="Duty officer"))
+        _, following = record(unit.office, request, Reply(kind="absent", by="Duty officer"))
+        assert following.action is Do.SEND
+        assert following.due_at is not None
+        unit.at(max(unit.office.now(), following.due_at))
         unit.sweep()
     assert len(server.taken) == 1
     with pytest.raises(ReplyError, match="what became of the send is known"):
         record(unit.office, request, Reply(kind="absent"))
+
+
+# Replies that come out of order, or are none
+
+
+def test_an_extension_confirmed_before_the_acknowledgement_counts_and_the_late_one_takes_nothing_back(
+    unit: MailUnit,
+) -> None:
+    request = unit.write(Desk.SILENT)
+    unit.later(days=85)
+    unit.desk.script = [Desk.SILENT]
+    unit.sweep()
+    assert "extend" in {action for action, _ in unit.office.hold(request).acts}
+    longer = mail("It was extended until 2027-05-20.", In_Reply_To=f"<{request}.extend.1@unit.example>")
+    unit.post.post(Post(raw=longer, sender=DESK))
+    unit.collect()
+    hold = unit.office.hold(request)
+    assert (hold.state, hold.granted) == (State.IN_FORCE, 1)
+    ends = hold.expiry
+    late = "We received it on 2026-11-21. Our reference is LATE-1. We keep it until 2027-02-18."
+    unit.post.post(Post(raw=mail(late, In_Reply_To=f"<{request}.send.1@unit.example>"), sender=DESK))
+    unit.collect()
+    assert unit.office.hold(request).expiry == ends
+    assert len(unit.open()) == 1
+
+
+def test_a_proof_of_who_wrote_it_inside_the_message_is_none(unit: MailUnit) -> None:
+    request = unit.write(Desk.SILENT)
+    proof = f"Authentication-Results: {UNIT_SERVER}; dkim=pass header.d=letters.example; dmarc=pass header.from="
+    said = f"{proof}letters.example\n\nWe received it on 2026-11-21. Our reference is FORGED-1."
+    message = mail(said, In_Reply_To=f"<{request}.send.1@unit.example>")
+    unit.post.post(Post(raw=message, sender=DESK, verified=False))
+    unit.collect()
+    (found,) = unit.open()
+    assert found.body["vouched_for"] is False
+    assert unit.office.hold(request).state is State.SENT
+
+
+def test_a_mailbox_of_five_hundred_messages_is_worked_off_pass_by_pass(unit: MailUnit) -> None:
+    request = unit.write(Desk.SILENT)
+    for number in range(499):
+        unit.post.put(mail(f"Newsletter {number}."))
+    about(unit, request)
+    passes = [unit.collect().moved for _ in range(3)]
+    assert passes == [200, 200, 100]
+    assert kinds_of_mail(unit, request) == 1
+    assert len(unit.told()) == 3

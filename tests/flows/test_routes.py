@@ -11,6 +11,7 @@ import pytest
 from unit_support import MORNING, PROVIDER, SOURCE, Unit
 
 from flows.acting import TRIES
+from flows.catalogue import ConfigurationErrors
 from flows.replying import Reply, record
 from flows.sweeping import work_on
 from providers.errors import Unavailable
@@ -74,7 +75,7 @@ def test_the_first_channel_takes_it_and_the_second_is_not_asked(unit: Unit) -> N
 
 def test_what_the_first_channel_cannot_say_goes_to_the_next_at_once(tmp_path: Path) -> None:
     unit = Unit(folder_with(tmp_path, "manual", 'channel = "portal"'), providers=())
-    unit.office.adapters["alpha#2"] = played = Api("alpha", "fax", unit)
+    unit.office.adapters["alpha#fax"] = played = Api("alpha", "fax", unit)
     (request,) = unit.preserve()
     assert tried(unit, request) == ["portal", "fax"]
     assert played.effects(request, Action.SEND, 1) == 1
@@ -86,7 +87,7 @@ def test_what_the_first_channel_cannot_say_goes_to_the_next_at_once(tmp_path: Pa
 
 def test_an_extension_goes_over_the_channel_the_request_went_over(tmp_path: Path) -> None:
     unit = Unit(folder_with(tmp_path, "manual", 'channel = "portal"'), providers=())
-    unit.office.adapters["alpha#2"] = played = Api("alpha", "fax", unit)
+    unit.office.adapters["alpha#fax"] = played = Api("alpha", "fax", unit)
     (request,) = unit.preserve()
     unit.later(days=75)
     unit.sweep()
@@ -151,14 +152,14 @@ def moved(unit: Unit, text: str) -> Unit:
 OTHER = ONE.replace('kind = "memory"', 'kind = "manual"\n[[adapter]]\nkind = "memory"')
 
 
-@pytest.mark.parametrize(("text", "route"), [(ONE, "alpha"), (OTHER, "alpha#2")])
+@pytest.mark.parametrize(("text", "route"), [(ONE, "alpha"), (OTHER, "alpha#memory")])
 def test_what_a_channel_that_is_gone_may_have_sent_is_not_sent_again_over_another(
     tmp_path: Path, text: str, route: str
 ) -> None:
     """Another channel does not know of it: to believe that would be to send a second time."""
     unit = Unit(folder_with(tmp_path, "manual", 'channel = "portal"'), providers=())
     lost = Behaviour(does=Does.UNKNOWN, on=Action.SEND)
-    unit.office.adapters["alpha#2"] = Api("alpha", "fax", unit, lost)
+    unit.office.adapters["alpha#fax"] = Api("alpha", "fax", unit, lost)
     (request,) = unit.preserve()
     assert unit.office.hold(request).state is State.UNKNOWN
     unit = moved(unit, text)
@@ -176,7 +177,7 @@ def test_what_a_channel_that_is_gone_may_have_sent_is_not_sent_again_over_anothe
 def test_how_a_request_stands_is_not_asked_of_a_channel_it_did_not_go_over(tmp_path: Path) -> None:
     """A provider that knows nothing of it there would seem to hold nothing."""
     unit = Unit(folder_with(tmp_path, "manual", 'channel = "portal"'), providers=())
-    unit.office.adapters["alpha#2"] = Api("alpha", "fax", unit)
+    unit.office.adapters["alpha#fax"] = Api("alpha", "fax", unit)
     (request,) = unit.preserve()
     unit = moved(unit, ONE)
     other = unit.play("alpha")
@@ -187,6 +188,25 @@ def test_how_a_request_stands_is_not_asked_of_a_channel_it_did_not_go_over(tmp_p
     assert unit.office.hold(request).state is State.IN_FORCE
     assert "is not in the catalogue any more" in str(unit.last(request, "unavailable").body["reason"])
     unit.close()
+
+
+def test_channels_in_another_order_are_the_same_channels(tmp_path: Path) -> None:
+    unit = Unit(tmp_path, providers=("alpha",))
+    unit = moved(unit, OTHER)
+    played = unit.play("alpha#memory")
+    (request,) = unit.preserve()
+    assert played.effects(request, Action.SEND, 1) == 1
+    unit = moved(unit, ONE.replace('kind = "memory"', 'kind = "memory"\n[[adapter]]\nkind = "manual"'))
+    unit.office.adapters["alpha"] = played
+    unit.later(days=75)
+    unit.sweep()
+    assert played.effects(request, Action.EXTEND, 1) == 1
+    unit.close()
+
+
+def test_two_channels_of_one_name_are_an_error_of_the_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationErrors, match=r'alpha\.toml: adapter\[1\]\.channel: there is another "fax"'):
+        Unit(folder_with(tmp_path, "manual", 'channel = "fax"'), providers=())
 
 
 class CutOff(ManualAdapter):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from unit_support import Unit
 
-from flows import replying, sweeping
+from flows import acting, replying, sweeping
 from flows.acting import Done
 from flows.replying import Reply
 from flows.sweeping import PATIENCE, Pass, queue, sweep, work_on
@@ -126,3 +126,7 @@ def test_a_request_that_is_not_there_is_said_and_one_that_is_taken_too(unit: Uni
         ("HF-00000000000", "there is no such request in this ledger"),
     ]
     assert report.done == []
+
+
+def test_all_that_is_said_to_a_provider_counts_against_its_patience() -> None:
+    assert {str(action) for action in acting.SPEAK} <= {str(do) for do in sweeping.SPOKEN}

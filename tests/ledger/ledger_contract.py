@@ -147,6 +147,37 @@ class LedgerContract:
         first, second = ledger.register_all({"HF-A": [registered()], "HF-C": [registered()]}, fold, now=NOW)
         assert [event.seq for event in (*first, *second)] == [2, 3]
 
+    def test_a_last_look_before_requests_are_entered_can_stop_them(self, ledger: Ledger) -> None:
+        ledger.register("HF-B", [registered()], fold, now=NOW)
+        seen: list[Row | None] = []
+
+        def look() -> None:
+            seen.append(ledger.row("HF-B"))
+            raise LookupError("the same case is there")
+
+        with pytest.raises(LookupError, match="the same case is there"):
+            ledger.register_all({"HF-A": [registered()]}, fold, now=NOW, unless=look)
+        assert seen == [ledger.row("HF-B")], "it may read within the transaction"
+        assert (ledger.row("HF-A"), ledger.head()[0]) == (None, 1)
+        ledger.register_all({"HF-A": [registered()]}, fold, now=NOW, unless=lambda: None)
+        assert ledger.head()[0] == 2
+
+    def test_what_a_last_look_saw_cannot_change_before_the_requests_are_entered(self, ledger: Ledger) -> None:
+        def enter(number: int) -> bool:
+            def none_yet() -> None:
+                if ledger.head()[0]:
+                    raise LookupError
+
+            try:
+                ledger.register_all({f"HF-{number}": [registered()]}, fold, now=NOW, unless=none_yet)
+            except LookupError:
+                return False
+            return True
+
+        with ThreadPoolExecutor(8) as threads:
+            assert sum(threads.map(enter, range(8))) == 1
+        assert ledger.head()[0] == 1
+
     def test_a_request_that_is_not_there_has_no_history_and_takes_no_event(self, ledger: Ledger) -> None:
         assert ledger.events("HF-A") == ()
         assert ledger.row("HF-A") is None

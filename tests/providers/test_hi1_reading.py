@@ -426,10 +426,18 @@ def test_a_notification_is_a_question_unless_it_is_known_to_be_none() -> None:
         ([notice("impossible", NOW, "Invalid", no_question)], ""),
         ([notice("form 3", NOW, "Invalid", unclear)], "form 3"),
         ([notice("unheard of", NOW, "", unclear)], "unheard of"),
-        ([notice("first", NOW, "", unclear), notice("second", NOW + timedelta(days=1), "", unclear)], "second"),
+        ([notice("first", NOW, "", unclear), notice("second", NOW + timedelta(days=1), "", unclear)], "first"),
         ([replace(notice("somebody else's", NOW, "", unclear), about=(B,))], ""),
     ):
         assert question(SAID, notices, no_question) == asked_by
+
+
+def test_of_several_questions_none_is_passed_over() -> None:
+    unclear = etsi("EPOCNotificationType", "NotClear")
+    both = [notice(name, NOW + timedelta(days=n), "", unclear) for n, name in enumerate(("first", "second"))]
+    for known, asked_by in (("", "first"), ("first", "second"), ("second", "second"), ("gone", "second")):
+        assert question(replace(SAID, question=known), both, None) == asked_by
+    assert question(replace(SAID, question="first"), [], None) == "first"
 
 
 # What is remembered

@@ -115,6 +115,15 @@ def test_a_2703f_letter_asks_for_no_other_data_than_was_decided() -> None:
     assert "all other records" in written(replace(order, categories=tuple(wanted)))
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("family", ["us.2703f", "coe.29", "generic"])
+def test_an_emergency_gives_its_reason(family: str, language: str) -> None:
+    why = "A child is in danger."
+    order = replace(letter_order(family, "original", language), urgency="emergency", emergency_reason=why)
+    assert why in text_of(typesetter().write(order).pdf)
+    assert why not in text_of(typesetter().write(replace(order, urgency="expedited")).pdf)
+
+
 def test_a_foreign_authority_does_not_claim_to_be_a_governmental_entity() -> None:
     assert "We are a foreign authority (France)" in written(letter_order("us.2703f", country="FR"))
     assert "foreign authority" not in written(letter_order("us.2703f", country="US"))
