@@ -178,7 +178,7 @@ SPEAK: Mapping[Action, Callable[[Adapter, Order], Answer]] = {
 def _stops(hold: Hold, order: Order) -> News:
     """The clock that stops because it was said, in the same step as the sending."""
     if order.action is Action.CLARIFY:
-        return [("clarification-answered", {})]
+        return [("clarification-answered", {"question": order.question})]
     if order.action is Action.ANNOUNCE:
         on = day_in(order.made_at, hold.terms.provider.zone)
         return [("production-announced", {"on": on.isoformat(), "reference": order.production_reference})]

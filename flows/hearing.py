@@ -21,7 +21,8 @@ def read(hold: Hold, action: Action, sequence: int, answer: Answer) -> News:
         return []  # handed over, and nothing heard: `sent` says it all
     news: News = []
     if answer.question and answer.question not in hold.questions:
-        news.append(("clarification", {"question": answer.question}))
+        asked = {"asked_at": answer.question_at.isoformat()} if answer.question_at else {}
+        news.append(("clarification", {"question": answer.question} | asked))
     items = _item_news(hold, answer)
     fresh = [each for each in answer.references if each not in hold.references]
     receipt: dict[str, Json] = {"references": list[Json](fresh)}

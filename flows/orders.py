@@ -72,7 +72,7 @@ def compose(
         emergency_reason=facts.get("emergency_reason") or "",
         partial_disclosure=bool(facts.get("partial_disclosure")),
         answer=_sealed_text(office, _last(history, "answer-asked")),
-        question=hold.questions[-1] if hold.questions else "",
+        question=_question(hold, action),
         production_on=_day(produced.get("on")),
         production_reference=str(produced.get("reference") or ""),
     )
@@ -119,6 +119,13 @@ def _follow_up(hold: Hold, facts: Mapping[str, Any], history: Sequence[Event]) -
         received_on=hold.mla.received_on,
         reference=str(told or (facts.get("mla") or {}).get("reference") or ""),
     )
+
+
+def _question(hold: Hold, action: Action) -> str:
+    """The question that is answered now: the oldest. To a provider that is asked how it stands: the last known."""
+    if action is Action.CLARIFY:
+        return min(hold.unanswered, key=lambda each: hold.unanswered[each][::-1], default="")
+    return hold.questions[-1] if hold.questions else ""
 
 
 def _references(office: Office, earlier: str) -> tuple[str, ...]:

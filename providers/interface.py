@@ -253,7 +253,8 @@ class Answer:
 
     `received_on` is the day it says it received the request, counted in its own zone; `held_until` the
     last day it says it keeps the data; None where it did not say. `question` is the provider's id of a
-    clarification it asks for (EU: Annex III), "" for none: the same id again is the same question. An answer that
+    clarification it asks for (EU: Annex III), "" for none: the same id again is the same question; `question_at` is
+    when it says it asked, None where it does not say. An answer that
     an adapter cannot read is never an `Answer`: it raises `OutcomeUnknown`.
     """
 
@@ -264,6 +265,7 @@ class Answer:
     held_until: date | None = None
     items: tuple[ItemAnswer, ...] = ()
     question: str = ""
+    question_at: datetime | None = None
     exchange: Exchange
 
 

@@ -39,6 +39,7 @@ class Facts:
     stops: dict[str, date] = field(default_factory=dict)
     clarification: tuple[int, datetime, bool] | None = None
     questions: tuple[str, ...] = ()
+    unanswered: dict[str, tuple[int, datetime]] = field(default_factory=dict)
     answering: tuple[int, datetime] | None = None
     announcing: tuple[int, datetime, date] | None = None
     messages: dict[str, datetime | None] = field(default_factory=dict)

@@ -167,6 +167,7 @@ class Hold:
     stops: Mapping[str, date] = field(default_factory=dict)
     clarification: tuple[int, datetime, bool] | None = None  # seq, came at, answered
     questions: tuple[str, ...] = ()  # the provider's ids of what it asked
+    unanswered: Mapping[str, tuple[int, datetime]] = field(default_factory=dict)  # by id ("": told by a person)
     answering: tuple[int, datetime] | None = None
     announcing: tuple[int, datetime, date] | None = None
     messages: Mapping[str, datetime | None] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from timeline.events import Event
-from timeline.facts import SAME, Facts, begin, day, items_until, stopped
+from timeline.facts import SAME, Facts, begin, day, instant, items_until, stopped
 from timeline.hold import Act, Escalated, Hold, Item, Mla, State
 from timeline.terms import Abilities, Terms
 
@@ -133,7 +133,8 @@ def _came_back(facts: Facts, act: Act) -> None:
     elif act.action == "announce":
         facts.stops.pop("production-announced", None)
     elif act.action == "clarify" and facts.clarification is not None:
-        facts.clarification = (*facts.clarification[:2], False)
+        facts.unanswered[facts.questions[-1] if facts.questions else ""] = facts.clarification[:2]
+        _oldest_question(facts)
 
 
 def _absent(facts: Facts, event: Event) -> None:
@@ -229,20 +230,36 @@ def _extended(facts: Facts, event: Event) -> None:
 
 
 def _clarification(facts: Facts, event: Event) -> None:
-    """A question asked again while the first is open starts no new clock; nor does one that is known by its id."""
-    if (asked := event.body.get("question", "")) in facts.questions:
+    """Each question has its own clock. One asked again while it is open, or known by its id, starts no new one.
+
+    It runs from when the provider asked, where that is known, and never from later than when we read it.
+    """
+    asked = event.body.get("question", "")
+    if asked in facts.unanswered or (asked and asked in facts.questions):
         return
     if asked:
         facts.questions = (*facts.questions, asked)
-    if facts.clarification is None or facts.clarification[2]:
-        facts.clarification = (event.seq, event.at, False)
+    at = max(instant(event.body.get("asked_at")) or event.at, facts.sent_at or event.at)
+    facts.unanswered[asked] = (event.seq, min(at, event.at))
+    _oldest_question(facts)
+
+
+def _oldest_question(facts: Facts) -> None:
+    """The clarification that is due is the one that was asked first."""
+    if facts.unanswered:
+        facts.clarification = (*min(facts.unanswered.values(), key=lambda each: (each[1], each[0])), False)
+    elif facts.clarification is not None:
+        facts.clarification = (*facts.clarification[:2], True)
 
 
 def _answered(facts: Facts, event: Event) -> None:
+    """One question was answered: the one named, else the oldest."""
     if facts.answering is not None:
         _settle(facts, "clarify", facts.answering[0], event.at)
-    if facts.clarification is not None:
-        facts.clarification = (*facts.clarification[:2], True)
+    if facts.unanswered:
+        oldest = min(facts.unanswered, key=lambda each: facts.unanswered[each][::-1])
+        facts.unanswered.pop(str(event.body.get("question", oldest)), None)
+    _oldest_question(facts)
 
 
 def _released(facts: Facts, event: Event) -> None:

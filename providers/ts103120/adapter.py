@@ -198,7 +198,11 @@ class Ts103120Adapter(Adapter):
         none = profile.words.no_question
         asked = told(standing, notices.values(), asked=lambda notice: profile.asks and asks(notice, none))
         answer = self._answer(talk, asked)
-        return replace(answer, question=question(order, notices.values(), none)) if profile.asks else answer
+        if not profile.asks:
+            return answer
+        asks_us = question(order, notices.values(), none)
+        when = notices[asks_us].at if asks_us in notices else None
+        return replace(answer, question=asks_us, question_at=when)
 
     def _effect(self, talk: Talk) -> Answer | None:
         """How the request stands, if the message in doubt took effect."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from timeline_world import EU, MINUTE, MORNING, POLICY, Story, falls_due, terms
 
@@ -106,6 +108,32 @@ def test_the_same_question_read_again_starts_no_new_clock() -> None:
     story.later(days=3).add("clarification", question="Q-1")
     assert story.hold.clarification is not None
     assert story.hold.clarification[2], "it is still answered"
+
+
+def test_each_question_has_its_own_five_days() -> None:
+    story = eu().add("clarification", question="Q-1").later(days=2).add("clarification", question="Q-2")
+    assert story.hold.clarification[1] == MORNING  # type: ignore[index]
+    story.add("clarification-answered", question="Q-1")
+    assert story.hold.clarification == (7, MORNING + timedelta(days=2), False)
+    assert not story.add("clarification-answered", question="Q-2").hold.unanswered
+    assert story.hold.clarification[2], "nothing is asked any more"  # type: ignore[index]
+
+
+def test_a_person_s_answer_is_to_the_oldest_question() -> None:
+    story = eu().add("clarification", question="Q-1").later(days=1).add("clarification", question="Q-2")
+    assert list(story.add("clarification-answered").hold.unanswered) == ["Q-2"]
+
+
+def test_the_five_days_run_from_when_the_provider_asked_and_not_from_when_we_read_it() -> None:
+    """Reg. (EU) 2023/1543 art. 11(5): the strict reading is the earlier one."""
+    story = eu().later(days=2)
+    asked_at = MORNING + timedelta(days=1)
+    story.add("clarification", question="Q-1", asked_at=asked_at.isoformat())
+    assert story.hold.clarification[1] == asked_at  # type: ignore[index]
+    before = eu().add("clarification", question="Q-1", asked_at="2026-01-01T00:00:00+00:00")
+    assert before.hold.clarification[1] == MORNING, "nothing can be asked before it was sent"  # type: ignore[index]
+    ahead = eu().add("clarification", question="Q-1", asked_at="2027-01-01T00:00:00+00:00")
+    assert ahead.hold.clarification[1] == MORNING, "a clock that is ahead gives no more time"  # type: ignore[index]
 
 
 # What comes in
