@@ -479,6 +479,7 @@ def test_the_provider_s_question_is_told_with_its_id_until_another_comes(hi1: Hi
     responder.control("notify", QUESTION)
     first = adapter.status(status)
     assert first.question
+    assert first.question_at == MADE_AT, "the five days run from when it was asked"
     assert adapter.status(status).question == first.question
     responder.control("clock", {"now": (MADE_AT + DAY).isoformat()})
     responder.control("notify", QUESTION)

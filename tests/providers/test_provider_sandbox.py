@@ -270,7 +270,7 @@ def test_in_the_worst_weather_the_account_is_what_the_client_believes(
     assert held == believed
     assert account["duplicates"] == []
     assert {effect["count"] for effect in account["effects"]} == {1}
-    assert sum(account["fired"][fault] for fault in wire) > 60
+    assert sum(account["fired"][fault] for fault in wire) > 40, "the weather was not bad"
 
 
 def test_a_client_that_repeats_itself_shows_in_the_account_where_keys_are_not_honoured(
