@@ -16,7 +16,7 @@ import copy
 import os
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -73,7 +73,7 @@ class Catalogue:
 
     `profile_by_state` names the profile published for a requested State; it is advice for a person: a case
     that names no profile gets the default one. `long_period_days`, `many_identifiers` and `accounts` are the unit's:
-    see `flows.policy.Decided`.
+    see `flows.policy.Decided`. `languages` are those in which letters can be written.
     """
 
     instruments: Mapping[str, Instrument]
@@ -89,6 +89,7 @@ class Catalogue:
     accounts: tuple[str, ...]
     raw: Mapping[str, Mapping[str, Any]]
     authorities: Authorities = field(default_factory=Authorities)
+    languages: tuple[str, ...] = ()
 
     def profile(self, id: str = "") -> MlaProfile:  # noqa: A002 - the word of the domain
         """The profile of that id, the default one for "". `LookupError` says which there are."""
@@ -289,6 +290,12 @@ def files(overlay: Path | None = None, shipped: Path | None = None) -> tuple[tup
     return tuple(sorted(found))
 
 
+def _languages(folders: Sequence[_Folder]) -> tuple[str, ...]:
+    """Those that letters have texts in; `flows.stationery` reads and checks them."""
+    found = {path.stem for each in folders for path in each.root.glob("letters/*.toml")}
+    return tuple(sorted(found - {"letters"}))
+
+
 def load(overlay: Path | None = None, shipped: Path | None = None) -> Catalogue:
     """Read and check the whole configuration.
 
@@ -328,4 +335,5 @@ def load(overlay: Path | None = None, shipped: Path | None = None) -> Catalogue:
         accounts=decided.accounts,
         raw=MappingProxyType(reader.raw),
         authorities=authorities,
+        languages=_languages(folders),
     )

@@ -10,7 +10,6 @@ from flows.catalogue import Catalogue, Channel, ProviderEntry
 from flows.findings import Finding, finding
 from flows.preflight_law import missing
 from flows.problems import Severity
-from flows.routes import LETTERS
 from timeline.days import day_in
 from timeline.loss import lasting
 
@@ -36,7 +35,7 @@ def against_provider(case: Case, draft: RequestDraft, catalogue: Catalogue, at: 
         yield from _entity(draft, entry)
         yield from missing(case, draft, entry.required, entry.terms.name, entry.required_source)
         yield from _period(draft, entry)
-        yield from _language(draft, entry)
+        yield from _language(draft, entry, catalogue.languages)
         yield from _document(draft, entry)
         yield from _reachable(draft, entry, catalogue, at)
     yield from _sender(case, draft, entry)
@@ -90,16 +89,16 @@ def _period(draft: RequestDraft, entry: ProviderEntry) -> Iterator[Finding]:
         yield finding("period", where, what, "narrow it, or divide it into several requests")
 
 
-def _language(draft: RequestDraft, entry: ProviderEntry) -> Iterator[Finding]:
+def _language(draft: RequestDraft, entry: ProviderEntry, written: tuple[str, ...]) -> Iterator[Finding]:
     where, reads = draft.place("language"), entry.documents.languages if entry.documents else ()
-    if draft.language and draft.language not in LETTERS:
+    if draft.language and draft.language not in written:
         yield finding(
-            "language", where, "no letters are written in that language", f"choose one of {', '.join(LETTERS)}"
+            "language", where, "no letters are written in that language", f"choose one of {', '.join(written)}"
         )
     elif draft.language and reads and draft.language not in reads:
         what = f"{entry.terms.name} does not take letters in that language"
         yield finding("language", where, what, f"choose one of {', '.join(reads)}")
-    elif not draft.language and reads and not set(reads) & set(LETTERS):
+    elif not draft.language and reads and not set(reads) & set(written):
         what = f"{entry.terms.name} takes letters in {', '.join(reads)}, and none can be written in them"
         yield finding("language", where, what, "send it in English with a translation", "warning")
 

@@ -80,7 +80,7 @@ def routes(
                     name=contact.name,
                     service=entry.terms.name,
                     state=contact.state,
-                    language=language or _readable(contact.languages),
+                    language=language or _readable(contact.languages, catalogue.languages),
                     network=contact.network,
                 ),
                 zone=contact.zone or entry.terms.zone,
@@ -93,7 +93,7 @@ def routes(
         name=entity.name if entity else entry.terms.name,
         service=entry.terms.name,
         state=(entity.state if entity else "") or entry.terms.state,
-        language=language or _readable(read),
+        language=language or _readable(read, catalogue.languages),
     )
     file = f"config/providers/{provider}.toml"
     return tuple(
@@ -108,13 +108,9 @@ def routes(
     )
 
 
-LETTERS = ("en", "fr", "es", "de", "pt", "ar")
-"""The languages in which letters can be written."""
-
-
-def _readable(languages: tuple[str, ...]) -> str:
+def _readable(languages: tuple[str, ...], written: tuple[str, ...]) -> str:
     """The first language that the addressee reads and that we can write; English where nothing is known."""
-    return next((each for each in languages if each in LETTERS), "en")
+    return next((each for each in languages if each in written), "en")
 
 
 def taken(ways: Sequence[Route], route: str, channel: str) -> Route:

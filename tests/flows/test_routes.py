@@ -241,3 +241,19 @@ def test_of_several_ways_that_need_a_person_the_best_is_told(tmp_path: Path) -> 
     (done, *_) = work_on(unit.office, [request]).done
     assert "by portal" in done.failed
     unit.close()
+
+
+def test_a_language_that_the_unit_added_is_chosen_where_the_provider_reads_it(tmp_path: Path) -> None:
+    documents = '[documents]\nlanguages = ["it", "en"]\n' + SOURCE + "\n[adapter]"
+    unit = Unit(tmp_path, providers=("alpha",))
+    text = PROVIDER.replace("[adapter]", documents)
+    unit = moved(unit, text)
+    (request,) = unit.register()
+    assert unit.office.routes(unit.office.hold(request), "alpha")[0].addressee.language == "en"
+    letters = tmp_path / "config" / "letters"
+    letters.mkdir()
+    shipped = Path(__file__).parents[2] / "config" / "letters" / "en.toml"
+    (letters / "it.toml").write_text(shipped.read_text().replace('language = "en"', 'language = "it"'))
+    unit = moved(unit, text)
+    assert unit.office.routes(unit.office.hold(request), "alpha")[0].addressee.language == "it"
+    unit.close()
