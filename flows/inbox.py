@@ -151,6 +151,10 @@ def proposed(office: Office, request: str, proposal: Mapping[str, Any], *, sourc
         if len(hold.items) != 1:
             raise ReplyError("which account is not there? record `item-not-found` with --item, then settle it")
         reply = Reply(kind="item-not-found", item=hold.items[0].id, by=by)
+    elif kind == "released":
+        if hold.released_at is None:
+            raise ReplyError("it says that the hold has ended, and nobody released it: ask the provider at once")
+        return []  # what we told it, it confirms
     elif kind == "refused":
         if action == "extend" and sequence != hold.granted + 1:
             raise ReplyError(f"extension {sequence} was confirmed before: read the message, then settle it")

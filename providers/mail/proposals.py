@@ -12,7 +12,7 @@ from providers.mail.compose import PURPOSE
 from providers.mail.inbound import Inbound
 from providers.mail.table import Pattern, Replies
 
-ORDER = ("refused", "not-found", "extended", "preserved", "acknowledged")
+ORDER = ("refused", "not-found", "released", "extended", "preserved", "acknowledged")
 """The worse news first: where several patterns fit, the first of these is proposed."""
 LONGEST_BODY = 20_000
 _OUR_LETTER = re.compile("|".join(r"[\s>|]+".join(map(re.escape, each.split()[:7])) for each in PURPOSE.values()))

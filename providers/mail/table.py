@@ -14,7 +14,7 @@ from providers.interface import Capabilities
 from providers.section import Section, TableError, shown
 
 KEYS = ("kind", "channel", "to", "subject", "certificate", "official_domain_only", "replies")
-REPLY_KINDS = ("acknowledged", "preserved", "extended", "refused", "not-found")
+REPLY_KINDS = ("acknowledged", "preserved", "extended", "released", "refused", "not-found")
 """What a reply may be recognised as."""
 REPLY_KEYS = ("from", "trusted", "authentication", *REPLY_KINDS)
 PATTERN_KEYS = ("subject", "body", "date_format", "ground")

@@ -151,6 +151,8 @@ class MailDesk:
             return f"Hello, about {reference}: all good on our side, will be in touch!", reference
         if order["action"] == Action.EXTEND:
             return f"The preservation {reference} was extended until {kept.held_until.isoformat()}.", reference
+        if order["action"] == Action.RELEASE:
+            return f"The data under {reference} are no longer preserved.", reference
         came = f"We received your preservation request on {self.today.isoformat()}.\nOur reference is {reference}."
         if does is Desk.ACKNOWLEDGE:
             return f"{came}\nWe shall look at it.", reference

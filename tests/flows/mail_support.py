@@ -49,6 +49,7 @@ trusted = {trusted}
 authentication = ["dkim", "dmarc"]
 extended = [{{ body = 'was extended until (?P<held_until>[0-9-]{{10}})' }}]
 refused = [{{ body = 'names no legal basis', ground = "no-legal-basis" }}]
+released = [{{ body = 'no longer preserved' }}]
 not-found = [{{ body = 'No account was found' }}]
 [[adapter.replies.acknowledged]]
 body = '(?s)on (?P<received_on>[0-9-]+)\\..*is (?P<reference>[A-Z0-9-]+)\\.(?:.*until (?P<held_until>[0-9-]+))?'

@@ -11,6 +11,7 @@ from mail_support import DESK, UNIT_SERVER, Clock, Desk, MailUnit, Post, mail
 from unit_support import CANARY
 
 from flows import inbox, mailroom, sweeping
+from flows.asking import release
 from flows.replying import ReplyError
 from flows.telling import Notice, deliver
 from ledger.interface import Event
@@ -619,3 +620,31 @@ def test_the_unit_server_takes_out_what_others_wrote_in_its_name(unit: MailUnit)
     unit.post.post(Post(raw=forged + mail("x", Subject=request), verified=False))
     unit.collect()
     assert unit.open()[0].body["vouched_for"] is False
+
+
+# What was let go
+
+
+def test_a_confirmation_of_our_release_needs_nobody(unit: MailUnit) -> None:
+    request = unit.write()
+    unit.collect()
+    release(unit.office, request, because="the case was closed")
+    sweeping.work_on(unit.office, [request])
+    unit.collect()
+    assert unit.office.hold(request).state is State.RELEASED
+    assert unit.last(request, "message-settled").body["as"] == "released"
+    assert not unit.open()
+
+
+def test_an_end_that_nobody_asked_for_waits_for_a_person(unit: MailUnit) -> None:
+    """Believed, it would let go of a hold that may stand, or hide a loss."""
+    request = unit.write()
+    unit.collect()
+    text = f"About {request}: the data are no longer preserved."
+    unit.post.post(Post(raw=mail(text, In_Reply_To=f"<{request}.send.1@unit.example>"), sender=DESK))
+    unit.collect()
+    (message,) = unit.open()
+    assert message.proposal["kind"] == "released"
+    assert unit.office.hold(request).state is State.IN_FORCE
+    with pytest.raises(ReplyError, match="nobody released it"):
+        inbox.confirm(unit.office, message.message)
