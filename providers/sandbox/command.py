@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import signal
 import stat
 import sys
+import tempfile
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +46,8 @@ def main(argv: Sequence[str]) -> int:
             stall=said.stall,
             state_file=said.state_file,
             seconds=said.seconds,
+            hi1=said.hi1,
+            mail=said.mail,
             **settings,
         )
     except ValueError as error:
@@ -55,25 +60,53 @@ def main(argv: Sequence[str]) -> int:
 
 
 def run(
-    *, by_provider: Mapping[str, Mapping[str, float]] | None = None, seconds: float | None = None, **options: Any
+    *,
+    by_provider: Mapping[str, Mapping[str, float]] | None = None,
+    seconds: float | None = None,
+    hi1: bool = False,
+    mail: bool = False,
+    **options: Any,
 ) -> None:
     """Serve until standard input closes, `seconds` have passed, or a signal comes. Options are those of `serve`.
 
-    With `seconds`, an input that is not a pipe is not watched: a process started in the background has none.
-    Raises what `serve` raises.
+    With `hi1` and `mail` a provider of ETSI TS 103 120 and one that is reached by mail are played too; the variables
+    that a client needs follow the address. With `seconds`, an input that is not a pipe is not watched: a process
+    started in the background has none. Raises what `serve` raises.
     """
     stop = threading.Event()
-    with serve(**options) as sandbox:
+    with serve(**options) as sandbox, _others(hi1=hi1, mail=mail, **options) as environ:
         for provider, faults in (by_provider or {}).items():
             sandbox.control("faults", {"provider": provider, "faults": faults})
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, lambda *_: stop.set())
         sys.stdout.write(sandbox.url + "\n")
+        for name, value in environ.items():
+            sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
         sys.stdout.flush()
         if seconds is None or _is_pipe():
             threading.Thread(target=_wait_for_end_of_input, args=(stop,), daemon=True).start()
         stop.wait(seconds)
+
+
+@contextmanager
+def _others(*, hi1: bool, mail: bool, seed: int = 1, hostility: float = 0.0, **_: Any) -> Iterator[Mapping[str, str]]:
+    """The played providers of other protocols; gives the variables by which their files find them."""
+    environ: dict[str, str] = {}
+    with ExitStack() as running:
+        if hi1:
+            from providers.sandbox.certificates import throwaway  # noqa: PLC0415 - XML and mail are rarely needed
+            from providers.sandbox.hi1 import Hi1Responder  # noqa: PLC0415
+
+            folder = running.enter_context(tempfile.TemporaryDirectory(prefix="holdfast-hi1-"))
+            certificates = throwaway(Path(folder))
+            responder = running.enter_context(Hi1Responder(certificates, seed=seed, hostility=hostility))
+            environ |= certificates.environ(responder.url)
+        if mail:
+            from providers.sandbox.mail_servers import MailSandbox  # noqa: PLC0415
+
+            environ |= running.enter_context(MailSandbox()).environ()
+        yield environ
 
 
 def _is_pipe() -> bool:
@@ -131,6 +164,8 @@ def _parser() -> argparse.ArgumentParser:
         "--extensions", type=int, default=None, metavar="N", help="how many it grants (default: any number)"
     )
     parser.add_argument("--state-file", type=Path, default=None, metavar="FILE", help="remembers across starts")
+    parser.add_argument("--hi1", action="store_true", help="also play a provider of ETSI TS 103 120")
+    parser.add_argument("--mail", action="store_true", help="also play one reached by mail, with a mailbox for you")
     parser.add_argument(
         "--for", dest="seconds", type=float, default=None, metavar="SECONDS", help="stop after so long"
     )

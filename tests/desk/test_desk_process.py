@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -233,3 +235,29 @@ def test_the_same_case_preserved_four_times_at_once_is_registered_once(unit: Uni
     assert len(unit.json("board")) == 2
     refused = [error for out, error in said if not out]
     assert all("registered already" in error or "ledger" in error for error in refused), refused
+
+
+def test_the_sandbox_plays_every_protocol_and_says_how_it_is_reached(unit: Unit) -> None:
+    playing = subprocess.Popen(
+        [*COMMAND, "sandbox", "--hostility", "0", "--hi1", "--mail"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert playing.stdin is not None
+    assert playing.stdout is not None
+    try:
+        environ = {"HOLDFAST_SANDBOX_URL": playing.stdout.readline().strip()}
+        while "HOLDFAST_IMAP_PASSWORD" not in environ:
+            name, _, value = playing.stdout.readline().strip().removeprefix("export ").partition("=")
+            assert value
+            environ[name] = shlex.split(value)[0]
+        european = {"provider": "sandbox-hi1", "instrument": "eu.epocpr", "validated_by": "Public prosecutor"}
+        case = unit.case(european, {"provider": "sandbox-letter"}, {"provider": "sandbox"}, country="FR")
+        sent = unit.process("preserve", case, "--sandbox", "--yes", "--json", **environ)
+        states = {each["provider"]: each["state"] for each in json.loads(sent.stdout)["requests"]}
+        assert states == {"sandbox-hi1": "in-force", "sandbox-letter": "sent", "sandbox": "in-force"}
+    finally:
+        playing.stdin.close()
+        playing.wait(20)
+    assert playing.returncode == 0
