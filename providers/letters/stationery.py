@@ -96,7 +96,8 @@ def read_stationery(
         fonts: folders with font files, beside those that typst brings.
 
     Raises:
-        TableError: every problem of every table, with file and key.
+        TableError: every problem, with file and key; those of the languages once the shared table is sound, since it
+            says what they must have.
     """
     problems: list[str] = []
     root = Section(
@@ -114,6 +115,8 @@ def read_stationery(
         if family not in families:
             root.child("instruments").wrong(instrument, f"unknown family {shown(family)}; {one_of(family, families)}")
     wanted = _wanted(root, families)
+    if problems:
+        raise TableError(problems)
     read = {tag: _language(tag, file, wanted, problems) for tag, file in languages.items()}
     if not read:
         problems.append(f"{shared.where}: there is no language file beside it; add one such as en.toml")

@@ -72,7 +72,12 @@ def test_every_condition_is_used_and_every_placeholder() -> None:
     assert {name for block in blocks for name in block.fields} <= set(FIELDS)
 
 
-def test_everything_wrong_is_told_at_once_with_file_and_key() -> None:
+def all_told(problems: list[str], *expected: str) -> None:
+    for wanted in expected:
+        assert any(problem.startswith(wanted) for problem in problems), (wanted, problems)
+
+
+def test_everything_wrong_with_the_languages_is_told_at_once_with_file_and_key() -> None:
     shared, languages = tables()
     del languages["fr"]["text"]["reply"]
     del languages["de"]["label"]["request"]
@@ -81,12 +86,8 @@ def test_everything_wrong_is_told_at_once_with_file_and_key() -> None:
     languages["ar"]["months"] = ["واحد"]
     languages["en"]["text"]["releese"] = "Gone."
     languages["en"]["date"] = "{day!r} {month} {year}"
-    shared["instruments"]["us.18usc2703f"] = "us.2703"
-    shared["family"]["generic"]["release"]["blocks"].append({"text": "release", "when": "confidental"})
-    shared["family"]["generic"]["release"]["blocks"].append({"fields": ["dat"], "note": "preserve"})
-    shared["fonts"]["text"]["characters"] = "0020-7E"
-    problems = told(shared, languages)
-    for wanted in (
+    all_told(
+        told(shared, languages),
         "fr.toml: text.reply: is missing; expected a text, for family.",
         "de.toml: label.request: is missing",
         'es.toml: text.confidential: there is no placeholder {requst}; did you mean "request"?',
@@ -94,13 +95,26 @@ def test_everything_wrong_is_told_at_once_with_file_and_key() -> None:
         "ar.toml: months: expected the names of twelve months, found 1",
         'en.toml: text.releese: unknown key; did you mean "release"?',
         "en.toml: date: ",
+    )
+
+
+def test_everything_wrong_with_the_shared_table_is_told_at_once_and_blames_no_language() -> None:
+    """It says what a language must have, so while it is wrong nothing can be said of them."""
+    shared, languages = tables()
+    shared["instruments"]["us.18usc2703f"] = "us.2703"
+    shared["family"]["generic"]["release"]["blocks"].append({"text": "release", "when": "confidental"})
+    shared["family"]["generic"]["release"]["blocks"].append({"fields": ["dat"], "note": "preserve"})
+    shared["fonts"]["text"]["characters"] = "0020-7E"
+    problems = told(shared, languages)
+    all_told(
+        problems,
         'letters.toml: instruments."us.18usc2703f": unknown family "us.2703"; did you mean "us.2703f"?',
         'letters.toml: family.generic.release.blocks.7.when: unknown word "confidental"; did you mean "confid',
         'letters.toml: family.generic.release.blocks.8.fields: unknown field "dat"; did you mean "date"?',
         "letters.toml: family.generic.release.blocks.8: expected one of text, note, list, fields, items, found note,",
         'letters.toml: fonts.text.characters: expected code points such as 0020-007E, found "0020-7E"',
-    ):
-        assert any(problem.startswith(wanted) for problem in problems), (wanted, problems)
+    )
+    assert all(each.startswith("letters.toml: ") for each in problems)
 
 
 def test_a_brace_alone_is_told() -> None:
