@@ -60,7 +60,7 @@ class Watching:
 
     def finish(self) -> int:
         self.stop.set()
-        self.thread.join(20)
+        self.thread.join(45)  # the act in hand is finished, and it may be tried again for half a minute
         return self.ended[0]
 
     def said_so(self, part: str) -> Callable[[], bool]:
