@@ -23,14 +23,14 @@ demo: $(READY) ## a real case, preserved and followed over 200 simulated days, i
 	@$(BIN)/holdfast demo
 
 test: $(READY) ## all tests
-	@$(BIN)/python -m pytest -q -n auto
+	@$(BIN)/python -m pytest -q -n auto --dist loadgroup
 
 check: $(READY) ## style, types, architecture and tests: what must be green before a commit
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	PYTHONPATH=. $(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -n auto
+	$(BIN)/python -m pytest -q -n auto --dist loadgroup
 
 fix: $(READY) ## let ruff mend what it can
 	$(BIN)/ruff check --fix .

@@ -19,6 +19,8 @@ VALUES = (
     *(b"ransom.desk@example", b"negotiator@example.net", b"quiet_harbour", b"quiet-harbour"),
 )
 
+pytestmark = pytest.mark.xdist_group("on a clock")  # one after the other: real time counts in these
+
 
 def written(value: bytes) -> list[bytes]:
     """A value as it may stand somewhere: plain, URL-encoded, quoted-printable, in hex, in base 64 at any offset."""

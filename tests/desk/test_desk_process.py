@@ -27,6 +27,8 @@ HEAVY = (
     "ledger",
 )
 
+pytestmark = pytest.mark.xdist_group("on a clock")  # one after the other: real time counts in these
+
 
 def test_help_imports_nothing_heavy() -> None:
     code = (

@@ -36,6 +36,7 @@ from flows.sweeping import work_on
 from flows.watch import watch
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.xdist_group("on a clock")  # one after the other: real time counts in these
 
 
 @pytest.fixture(scope="session")

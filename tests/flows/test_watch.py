@@ -29,6 +29,8 @@ from flows.settings import SettingsError
 from flows.watch import STUCK, Watch, check, health, stop_on_signals, watch
 from providers.sandbox import serve
 
+pytestmark = pytest.mark.xdist_group("on a clock")  # one after the other: real time counts in these
+
 ROOT = Path(__file__).parents[2]
 HOUR = timedelta(hours=1)
 
