@@ -29,11 +29,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from ledger.chain import record
 from ledger.connection import transaction
 from ledger.index import COLUMNS, columns_of
 from ledger.interface import Event, NewEvent, Row
+from ledger.records import record
 from ledger.sqlite import SqliteLedger
+from ledger.tree import add, leaf
 
 SIZES = (10_000, 100_000, 1_000_000)
 CALLS = 500
@@ -111,12 +112,12 @@ def _fill(path: Path, ledger: SqliteLedger, size: int) -> None:
 
 
 def _events(ledger: SqliteLedger, size: int) -> Iterator[tuple[Any, ...]]:
-    link = ledger.head()[1]
+    peaks = [leaf(ledger.identity.content())]
     for number in range(size):
         new = NewEvent(kind="registered", at=NOW, actor="bench", body={"number": number})
-        entry = record(new, seq=number + 1, request=_request(number), now=NOW, previous=link)
-        link = entry.link
-        yield tuple(getattr(entry, name) for name in entry.__slots__)
+        entry = record(new, seq=number + 1, request=_request(number), now=NOW)
+        nodes = add(peaks, number + 1, leaf(entry.content()))
+        yield *(getattr(entry, name) for name in entry.__slots__), nodes
 
 
 def _request(number: int) -> str:

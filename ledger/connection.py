@@ -1,4 +1,4 @@
-"""How the ledger's file is opened, locked and shared, and what is said when that fails.
+"""How the SQLite ledger's file is opened, locked and shared, and what is said when that fails.
 
 One connection per thread. A write is a `BEGIN IMMEDIATE`: it waits for its turn at the start, so it never fails
 half-way because another process wrote first. A long read has a connection of its own, and so one unchanging
@@ -138,8 +138,6 @@ class Connections:
         """A transaction that writes."""
         with told(self.path):
             connection = self.here()
-            if connection.in_transaction:
-                raise LedgerError(f"{self.path}: a fold may not write: it was called from within a write")
             with transaction(connection):
                 yield connection
 

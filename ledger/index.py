@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ledger.chain import instant, read_instant
+from ledger.canonical import instant, read_instant
 from ledger.interface import ItemRow, Row
 
 COLUMNS = (

@@ -5,28 +5,23 @@ by the caller's pure fold (`project`), called inside the transaction with the wh
 can never index a state that no history has. Appending no event writes the row anew, as the fold sees it now.
 
 Bodies hold text, whole numbers, true, false, null, lists and tables: a fraction has no single way of being
-written, and the proof needs one (`ledger.chain`).
+written, and the proof needs one (`ledger.canonical`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from typing import Protocol
+from datetime import datetime
+from typing import TYPE_CHECKING, Protocol
 
-Json = str | int | bool | None | list["Json"] | dict[str, "Json"]
+from ledger.canonical import Identity, Json, in_utc
 
+if TYPE_CHECKING:
+    from ledger.records import Record
+    from ledger.vault import Sealed
 
-def in_utc(moment: datetime, what: str) -> datetime:
-    """The moment itself.
-
-    Raises:
-        ValueError: it is naive or not in UTC; `what` says which one it was.
-    """
-    if moment.tzinfo is not UTC and moment.utcoffset() != UTC.utcoffset(None):
-        raise ValueError(f"{what}: expected an instant in UTC, found {moment!r}")
-    return moment
+__all__ = ["Identity", "Json", "in_utc"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -160,7 +155,13 @@ class Ledger(Protocol):
     in each case nothing is written.
     """
 
-    sandbox: bool
+    @property
+    def identity(self) -> Identity:
+        """What this ledger is."""
+
+    @property
+    def sandbox(self) -> bool:
+        """Whether it is a sandbox."""
 
     def register(
         self, request: str, events: Sequence[NewEvent], project: Project, *, now: datetime
@@ -168,9 +169,17 @@ class Ledger(Protocol):
         """Enter a new request with its first events and its row. `Duplicate` if the id is taken."""
 
     def register_all(
-        self, requests: Mapping[str, Sequence[NewEvent]], project: Project, *, now: datetime, unless: Unless = None
+        self,
+        requests: Mapping[str, Sequence[NewEvent]],
+        project: Project,
+        *,
+        now: datetime,
+        unless: Unless = None,
+        seals: Sequence[Sealed] = (),
     ) -> tuple[tuple[Event, ...], ...]:
         """Enter the requests of a case, by id, in one transaction: all of them or none. Gives each one's events.
+
+        `seals` are stored with them.
 
         `unless` is called within the transaction before anything is entered, and may read: what it raises comes out,
         and nothing is entered. What it saw cannot change meanwhile, whoever else registers.
@@ -184,8 +193,11 @@ class Ledger(Protocol):
         *,
         now: datetime,
         claim: Claim | None = None,
+        seals: Sequence[Sealed] = (),
     ) -> tuple[Event, ...]:
         """Append events and write the row, in one transaction. With a claim: `LeaseLost` if it is not ours any more.
+
+        `seals` are stored with them: `Erased` if their case was erased meanwhile.
 
         An event of kind "intent" has a body with "action", "sequence" and "attempt" (1 if left out); `Duplicate`
         if these are recorded for this request already. Without a claim (a person's entry), a lease held by
@@ -198,8 +210,33 @@ class Ledger(Protocol):
     def all_events(self, *, after: int = 0) -> Iterator[Event]:
         """Every event with `seq` > `after`, oldest first, without holding them all in memory."""
 
+    def records(self, request: str = "", *, after: int = 0) -> Iterator[Record]:
+        """Events exactly as stored, oldest first: one request's or all, with `seq` > `after`."""
+
     def head(self) -> tuple[int, str]:
-        """Number and link of the last event: kept somewhere else, it proves all that went before (`ledger.chain`)."""
+        """Number of events and root of their tree, in hex: kept somewhere else, it proves all of them."""
+
+    def root_at(self, events: int) -> str:
+        """The root, in hex, as it was when there were so many events. `LedgerError` if there never were."""
+
+    def inclusion(self, seq: int, *, events: int) -> tuple[str, ...]:
+        """The proof (RFC 9162, 2.1.3) that event `seq` (0: the identity) stands in the tree of so many events.
+
+        Hashes in hex; leaf `seq` of a tree of `events` + 1 leaves. `LedgerError` if it does not.
+        """
+
+    def consistency(self, earlier: int, later: int) -> tuple[str, ...]:
+        """The proof (RFC 9162, 2.1.4) that the tree of `later` events begins with that of `earlier` ones, in hex."""
+
+    def add_head(self, events: int, text: str, *, unless: Unless = None) -> None:
+        """Keep a signed head of so many events.
+
+        `unless` is called within the transaction before, and may read: what it raises comes out, and nothing is kept.
+        What it saw cannot change meanwhile, so that of several sweepers one signs.
+        """
+
+    def heads(self) -> tuple[str, ...]:
+        """The signed heads that were kept, oldest first."""
 
     def row(self, request: str) -> Row | None:
         """The index row of one request."""
@@ -214,18 +251,25 @@ class Ledger(Protocol):
         """The earliest `next_at` of all, None if nothing waits."""
 
     def claim(
-        self, now: datetime, *, owner: str, until: datetime, limit: int, request: str | None = None
+        self,
+        now: datetime,
+        *,
+        owner: str,
+        until: datetime,
+        limit: int,
+        request: str | None = None,
+        spare: Collection[str] = (),
     ) -> tuple[Claim, ...]:
         """Take leases on due requests that nobody holds (or whose lease ended by `now`), most urgent first.
 
-        With `request`, only that one, due or not.
+        None of the providers in `spare`. With `request`, only that one, due or not.
         """
 
     def renew(self, claim: Claim, *, until: datetime, now: datetime) -> Claim:
         """Prolong a lease. `LeaseLost` if it ended and another took it."""
 
-    def give_back(self, claim: Claim) -> None:
-        """End a lease early. A lease that is not ours any more is left alone."""
+    def give_back(self, *claims: Claim) -> None:
+        """End leases early. A lease that is not ours any more is left alone."""
 
     def find_live(self, blind: str) -> tuple[str, ...]:
         """Requests that are not final and hold an item with this blind digest."""

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
+from ledger.chain import links_to_nodes
 from ledger.connection import set_wal, told, transaction
 from ledger.files import appearing
 from ledger.interface import LedgerUnusable
@@ -57,17 +58,7 @@ def events_and_index(connection: sqlite3.Connection) -> None:
             coalesce(json_extract(body, '$.attempt'), 1)
         ) WHERE kind = 'intent'""",
         *_unchanging("events"),
-        """CREATE TRIGGER events_next_only BEFORE INSERT ON events
-            WHEN NEW.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM events)
-            BEGIN SELECT raise(ABORT, 'events are only ever added at the end'); END""",
-        # the unique index alone would let an INSERT OR REPLACE take the older intent away
-        """CREATE TRIGGER events_intent_once BEFORE INSERT ON events
-            WHEN NEW.kind = 'intent' AND EXISTS (
-                SELECT 1 FROM events WHERE kind = 'intent' AND request = NEW.request
-                AND json_extract(body, '$.action') = json_extract(NEW.body, '$.action')
-                AND json_extract(body, '$.sequence') = json_extract(NEW.body, '$.sequence')
-                AND coalesce(json_extract(body, '$.attempt'), 1) = coalesce(json_extract(NEW.body, '$.attempt'), 1))
-            BEGIN SELECT raise(ABORT, 'this intent is recorded already'); END""",
+        *_events_once(),
         """CREATE TABLE requests (
             request TEXT PRIMARY KEY,
             case_ref TEXT NOT NULL,
@@ -136,12 +127,78 @@ def vault(connection: sqlite3.Connection) -> None:
     )
 
 
+@migration
+def tree(connection: sqlite3.Connection) -> None:
+    """Each event keeps its nodes of the tree, which takes the place of the older chain; and signed heads.
+
+    The chain is checked on the way, and its last link noted: a head of then that was kept elsewhere keeps its worth.
+    """
+    noted = (
+        "CREATE TABLE heads (number INTEGER PRIMARY KEY AUTOINCREMENT, events INTEGER NOT NULL, text TEXT NOT NULL)"
+    )
+    highest = connection.execute("SELECT max(seq) FROM sqlite_sequence WHERE name = 'events'").fetchone()[0]
+    _run(
+        connection,
+        f"{noted} STRICT",
+        *_unchanging("heads"),
+        *_never_replaced("heads", "number"),
+        "ALTER TABLE events RENAME TO chained",
+        *(
+            f"DROP TRIGGER {name}"
+            for name in ("events_never_updated", "events_never_deleted", "events_next_only", "events_intent_once")
+        ),
+        "DROP INDEX events_by_request",
+        "DROP INDEX events_one_intent",
+        """CREATE TABLE events (
+            seq INTEGER PRIMARY KEY AUTOINCREMENT,
+            request TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            at TEXT NOT NULL,
+            recorded_at TEXT NOT NULL,
+            actor TEXT NOT NULL,
+            body TEXT NOT NULL,
+            nodes BLOB NOT NULL CHECK (length(nodes) >= 32 AND length(nodes) % 32 = 0)
+        ) STRICT""",
+    )
+    links_to_nodes(connection)
+    if highest is not None:
+        connection.execute("DELETE FROM sqlite_sequence WHERE name = 'events'")
+        connection.execute("INSERT INTO sqlite_sequence VALUES ('events', ?)", (highest,))
+    _run(
+        connection,
+        "DROP TABLE chained",
+        "CREATE INDEX events_by_request ON events (request)",
+        """CREATE UNIQUE INDEX events_one_intent ON events (
+            request, json_extract(body, '$.action'), json_extract(body, '$.sequence'),
+            coalesce(json_extract(body, '$.attempt'), 1)
+        ) WHERE kind = 'intent'""",
+        *_unchanging("events"),
+        *_events_once(),
+    )
+
+
 def _unchanging(table: str) -> tuple[str, str]:
     return (
         f"""CREATE TRIGGER {table}_never_updated BEFORE UPDATE ON {table}
             BEGIN SELECT raise(ABORT, '{table} are never changed'); END""",
         f"""CREATE TRIGGER {table}_never_deleted BEFORE DELETE ON {table}
             BEGIN SELECT raise(ABORT, '{table} are never deleted'); END""",
+    )
+
+
+def _events_once() -> tuple[str, str]:
+    return (
+        """CREATE TRIGGER events_next_only BEFORE INSERT ON events
+            WHEN NEW.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM events)
+            BEGIN SELECT raise(ABORT, 'events are only ever added at the end'); END""",
+        # the unique index alone would let an INSERT OR REPLACE take the older intent away
+        """CREATE TRIGGER events_intent_once BEFORE INSERT ON events
+            WHEN NEW.kind = 'intent' AND EXISTS (
+                SELECT 1 FROM events WHERE kind = 'intent' AND request = NEW.request
+                AND json_extract(body, '$.action') = json_extract(NEW.body, '$.action')
+                AND json_extract(body, '$.sequence') = json_extract(NEW.body, '$.sequence')
+                AND coalesce(json_extract(body, '$.attempt'), 1) = coalesce(json_extract(NEW.body, '$.attempt'), 1))
+            BEGIN SELECT raise(ABORT, 'this intent is recorded already'); END""",
     )
 
 

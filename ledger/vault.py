@@ -8,8 +8,8 @@
 * A **blind digest** finds the same account again: HMAC-SHA256, with a key derived from the master key, of the
   identifier's type and normalised value.
 
-Seal first, then append the event that carries the token: a seal that no event names (a crash in between) says
-nothing to anybody and harms nothing.
+Sealed bytes are stored with the event that carries their token (`prepare`, then `Ledger.append(…, seals=…)`), or
+before it (`seal`, then append): a seal that no event names (a crash in between) says nothing and harms nothing.
 
 Erasing deletes the wrapped key from the store and its journal. It cannot reach backups: they are erased when
 they are, or their master key is.
@@ -26,7 +26,7 @@ import secrets
 import stat
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -35,13 +35,14 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from ledger.chain import canonical
+from ledger.canonical import canonical
 from ledger.files import appearing
 from ledger.interface import LedgerError, LedgerUnusable
 
 VARIABLE = "HOLDFAST_MASTER_KEY"
 _KEY_BYTES = 32
 _NONCE_BYTES = 12  # random: far below 2^32 seals under one case key
+_AT_HAND = 1024  # case keys in memory at most
 
 
 class Erased(LedgerError):
@@ -197,19 +198,31 @@ class Vault:
         self._master = master.id
         self._wrapping = AESGCM(master.derive("wrap"))
         self._blinding = master.derive("blind")
+        self._keys: dict[str, tuple[str, AESGCM]] = {}
 
     def seal(self, case: str, plaintext: bytes, purpose: str) -> str:
-        """Seal bytes for a case; gives the token that unseals them. `purpose` says what they are.
+        """Seal bytes for a case and store them; gives the token that unseals them. `purpose` says what they are.
 
         One seal for all identifiers of a request, not one for each.
         """
-        key = self._store.case_key(case) or self._store.put_case_key(self._new_case_key(case))
-        nonce = os.urandom(_NONCE_BYTES)
-        unfilled = Sealed(case_key=key.id, case=case, purpose=purpose, box=b"")
-        box = nonce + self._unwrapped(key).encrypt(nonce, plaintext, unfilled.context)
-        sealed = Sealed(case_key=key.id, case=case, purpose=purpose, box=box)
+        self._keys.pop(case, None)  # a person's entry may come long after the case was erased and begun anew
+        sealed = self.prepare(case, plaintext, purpose)
         self._store.put_sealed(sealed)
         return sealed.token
+
+    def prepare(self, case: str, plaintext: bytes, purpose: str) -> Sealed:
+        """Seal bytes for a case without storing them: hand it to `Ledger.append` with the event that names it.
+
+        A case without a key gets one, which is stored at once. The key is at hand since the last `unseal` or
+        `prepare`; that the case was erased meanwhile is noticed where the bytes are stored (`Erased`), so that
+        nothing sealed with a destroyed key ever stands in the ledger.
+        """
+        id_, opener = self._keys.get(case) or self._at_hand(
+            self._store.case_key(case) or self._store.put_case_key(self._new_case_key(case))
+        )
+        nonce = os.urandom(_NONCE_BYTES)
+        unfilled = Sealed(case_key=id_, case=case, purpose=purpose, box=b"")
+        return replace(unfilled, box=nonce + opener.encrypt(nonce, plaintext, unfilled.context))
 
     def unseal(self, token: str) -> bytes:
         """The bytes that were sealed.
@@ -224,14 +237,23 @@ class Vault:
             raise LedgerError(f"nothing is sealed as {token!r}")
         key = self._store.case_key(sealed.case)
         if key is None or key.id != sealed.case_key:
+            self._keys.pop(sealed.case, None)
             raise Erased(f"case {sealed.case} was erased; {token} cannot be read any more")
         if sealed.token != token:
             raise _altered(token)
-        box = sealed.box
+        _, opener = self._at_hand(key)
         try:
-            return self._unwrapped(key).decrypt(box[:_NONCE_BYTES], box[_NONCE_BYTES:], sealed.context)
+            return opener.decrypt(sealed.box[:_NONCE_BYTES], sealed.box[_NONCE_BYTES:], sealed.context)
         except (InvalidTag, ValueError):
             raise _altered(token) from None
+
+    def forget(self) -> None:
+        """Give up the case keys at hand; they are read again when needed.
+
+        Called at the end of every sweep: a case that another process erased must not stay readable in the memory
+        of a watch that runs for months.
+        """
+        self._keys.clear()
 
     def erase(self, case: str) -> None:
         """Destroy the case's key: what was sealed for it is lost for good. Harmless to repeat.
@@ -241,7 +263,13 @@ class Vault:
         Raises:
             LedgerBusy: erased, but a reader keeps an old journal page: erase again to clear it.
         """
+        self._keys.pop(case, None)
         self._store.drop_case_key(case)
+
+    def key_id(self, case: str) -> str:
+        """The id of a case's key; "" where it has none, or none any more."""
+        key = self._store.case_key(case)
+        return key.id if key else ""
 
     def blind(self, type: str, value: str) -> str:  # noqa: A002
         """A digest that is the same for the same account, and that nobody computes without the master key.
@@ -257,6 +285,13 @@ class Vault:
         id_, nonce = secrets.token_hex(16), os.urandom(_NONCE_BYTES)
         wrapped = self._wrapping.encrypt(nonce, secrets.token_bytes(_KEY_BYTES), self._bound_to(id_, case))
         return CaseKey(id=id_, case=case, master=self._master, wrapped=nonce + wrapped)
+
+    def _at_hand(self, key: CaseKey) -> tuple[str, AESGCM]:
+        """Unwrap a case's key, as the store has it now, and keep it at hand."""
+        if len(self._keys) >= _AT_HAND:
+            self._keys.clear()
+        opened = self._keys[key.case] = key.id, self._unwrapped(key)
+        return opened
 
     def _unwrapped(self, key: CaseKey) -> AESGCM:
         try:

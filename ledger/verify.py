@@ -1,4 +1,4 @@
-"""Does everything fit? The chain from the first event on, then every row recomputed from its history.
+"""Does everything fit? The tree from the first event on, then every row recomputed from its history.
 
 Works on streams in order, and holds one request's history at a time. The records may be damaged in any way:
 whatever cannot be read is a finding, never an exception.
@@ -12,37 +12,61 @@ from heapq import merge
 from itertools import groupby
 from operator import itemgetter
 
-from ledger.chain import Record, link
 from ledger.index import COLUMNS, ITEM_COLUMNS, Stored, columns_of, items_of
 from ledger.interface import Event, Finding, Project
+from ledger.records import Record
+from ledger.tree import WIDTH, leaf, node
 
 _SEAL = re.compile(r'"(seal-[0-9a-f]{64})"')
 
 
-def check_chain(records: Iterable[Record], *, first: str, highest: int) -> Iterator[Finding]:
-    """What does not fit in the chain, in order.
+def check_tree(stored: Iterable[tuple[Record, bytes]], *, first: bytes, highest: int) -> Iterator[Finding]:
+    """What does not fit in the tree, in order.
 
     Args:
-        records: all of them, by `seq`.
-        first: link 0 of this ledger.
+        stored: all records with their nodes, by `seq`.
+        first: the hash of leaf 0 of this ledger.
         highest: the highest `seq` the store ever gave.
     """
-    expected, previous = 1, first
-    for record in records:
+    expected = 1
+    left: dict[int, tuple[int, bytes]] = {0: (0, first)}  # the last node of each level, as it is stored
+    for record, nodes in stored:
         if record.seq < expected:
             what = "was put in: the first event has the number 1"
             yield Finding(seq=record.seq, request=record.request, what=f"event {record.seq} {what}")
             continue
         if record.seq > expected:
             yield _missing(expected, record.seq - 1)
-        elif not _follows(record, previous):
-            what = "is not what was recorded there: it was changed, put in or moved, or its link was"
-            if record.seq == 1:
-                what += "; or the ledger's own id, date or sandbox mark was"
-            yield Finding(seq=record.seq, request=record.request, what=f"event {record.seq} ({record.kind}) {what}")
-        expected, previous = record.seq + 1, record.link
+        if wrong := _misfit(record, nodes, left):
+            yield Finding(seq=record.seq, request=record.request, what=f"event {record.seq} ({record.kind}) {wrong}")
+        expected = record.seq + 1
     if highest >= expected:
         yield _missing(expected, highest)
+
+
+def _misfit(record: Record, nodes: bytes, left: dict[int, tuple[int, bytes]]) -> str:
+    """Why an event does not fit behind the others; `left` then knows its nodes.
+
+    Gone on with is what is stored, not what was computed: a change is told of where it was made, and once.
+    """
+    seq, wrong = record.seq, ""
+    parts = [nodes[at : at + WIDTH] for at in range(0, len(nodes), WIDTH)] if isinstance(nodes, bytes) else []
+    try:
+        if parts[:1] != [leaf(record.content())]:
+            wrong = "is not what was recorded there: it was changed, put in or moved, or its hash was"
+    except (TypeError, ValueError):
+        wrong = "is not what was recorded there: it cannot even be read"
+    completed = (~seq & (seq + 1)).bit_length()  # subtrees that end with this leaf
+    if not wrong and (len(parts) != completed or len(parts[-1]) != WIDTH):
+        wrong = "has another place in the tree than its number says: it was moved, or its nodes were changed"
+    for level in range(1, len(parts)):
+        place, before = left.get(level - 1, (-1, b""))
+        if not wrong and place == 2 * (seq >> level) and parts[level] != node(before, parts[level - 1]):
+            wrong = "does not follow from the events before it: they, or nodes of the tree, were changed"
+            if seq == 1:
+                wrong += "; or the ledger's own id, date or sandbox mark was"
+    left.update((level, (seq >> level, part)) for level, part in enumerate(parts))
+    return wrong
 
 
 def check_index(
@@ -150,13 +174,6 @@ def _check_items(request: str, items: list[Stored], wanted: tuple[Stored, ...]) 
         else:
             what = f"the index has an item {has and has[1]}, its events do not"
         yield Finding(seq=None, request=request, what=what)
-
-
-def _follows(record: Record, previous: str) -> bool:
-    try:
-        return record.link == link(previous, record.content())
-    except (TypeError, ValueError):
-        return False
 
 
 def _missing(first: int, last: int) -> Finding:

@@ -13,8 +13,8 @@ import pytest
 from ledger_fold import INSTANT, MINUTE, NOW, SECOND, fold, intent, item, moved, note, registered, row_body
 from ledger_worker import open_at
 
-from ledger.chain import link
 from ledger.interface import Claim, Duplicate, Event, LeaseLost, Ledger, LedgerError, NewEvent, Row
+from ledger.tree import check_consistency, check_inclusion, leaf, node
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -110,9 +110,9 @@ class LedgerContract:
         assert [event.seq for event in ledger.events("HF-A")] == [1, 2, 4, 5]
         assert [event.seq for event in ledger.all_events(after=2)] == [3, 4, 5]
 
-    def test_each_link_follows_from_the_one_before_and_from_the_event(self, ledger: Ledger) -> None:
-        start = ledger.head()
-        assert start[0] == 0
+    def test_the_head_is_the_root_of_the_tree_of_identity_and_events(self, ledger: Ledger) -> None:
+        identity = leaf(ledger.identity.content())
+        assert ledger.head() == (0, identity.hex())
         ledger.register("HF-A", [registered()], fold, now=NOW)
         seq, head = ledger.head()
         expected = (
@@ -121,7 +121,7 @@ class LedgerContract:
             b'"state":"in-force"}},"kind":"registered","recorded_at":"2026-11-21T08:00:00.000000Z",'
             b'"request":"HF-A","seq":1}'
         )
-        assert (seq, head) == (1, link(start[1], expected))
+        assert (seq, head) == (1, node(identity, leaf(expected)).hex())
 
     def test_a_taken_id_is_a_duplicate(self, ledger: Ledger) -> None:
         ledger.register("HF-A", [registered(case="CY-1")], fold, now=NOW)
@@ -596,7 +596,7 @@ class LedgerContract:
             ("UPDATE events SET at = 'yesterday' WHERE seq = 9", 9, "event 9 (note) is not what"),
             ("UPDATE events SET recorded_at = at || ' ' WHERE seq = 10", 10, "event 10 (note) is not what"),
             (
-                "UPDATE events SET link = (SELECT link FROM events WHERE seq = 1) WHERE seq = 6",
+                "UPDATE events SET nodes = (SELECT nodes FROM events WHERE seq = 2) WHERE seq = 6",
                 6,
                 "event 6 (registered)",
             ),
@@ -621,14 +621,16 @@ class LedgerContract:
             "UPDATE events SET seq = 5 WHERE seq = 9",
             "UPDATE events SET seq = 9 WHERE seq = 99",
         )
-        assert [finding.seq for finding in proven.verify(fold)][:2] == [5, 6]
+        found = [finding.seq for finding in proven.verify(fold)]
+        assert found[0] == 5
+        assert 9 in found
 
     def test_an_event_put_in_between_is_found(self, address: str, proven: Ledger) -> None:
         self.meddle(
             address,
             "UPDATE events SET seq = seq + 100 WHERE seq > 5",
-            "INSERT INTO events (seq, request, kind, at, recorded_at, actor, body, link) "
-            'SELECT 6, request, kind, at, recorded_at, actor, \'{"text":"more"}\', link FROM events WHERE seq = 5',
+            "INSERT INTO events (seq, request, kind, at, recorded_at, actor, body, nodes) "
+            'SELECT 6, request, kind, at, recorded_at, actor, \'{"text":"more"}\', nodes FROM events WHERE seq = 5',
             "UPDATE events SET seq = seq - 99 WHERE seq > 100",
         )
         findings = proven.verify(fold)
@@ -638,24 +640,82 @@ class LedgerContract:
     def test_an_event_before_the_first_is_found(self, address: str, proven: Ledger) -> None:
         self.meddle(
             address,
-            "INSERT INTO events (seq, request, kind, at, recorded_at, actor, body, link) "
-            "SELECT 0, request, kind, at, recorded_at, actor, body, link FROM events WHERE seq = 5",
+            "INSERT INTO events (seq, request, kind, at, recorded_at, actor, body, nodes) "
+            "SELECT 0, request, kind, at, recorded_at, actor, body, nodes FROM events WHERE seq = 5",
         )
         first = proven.verify(fold)[0]
         assert (first.seq, first.what) == (0, "event 0 was put in: the first event has the number 1")
 
-    def test_an_altered_event_with_a_link_made_to_fit_is_found_at_the_next(
-        self, address: str, proven: Ledger
-    ) -> None:
+    def test_an_altered_event_with_a_hash_made_to_fit_is_found_above(self, address: str, proven: Ledger) -> None:
         content = (
-            '{"actor":"Duty officer","at":"2026-11-21T08:00:00.000000Z","body":{"text":"kept"},"kind":"note",'
-            '"recorded_at":"2026-11-21T08:00:00.000000Z","request":"HF-A","seq":3}'
+            '{"actor":"Duty officer","at":"2026-11-21T08:00:00.000000Z","body":{"text":"a!"},"kind":"note",'
+            '"recorded_at":"2026-11-21T08:00:00.000000Z","request":"HF-B","seq":5}'
         )
-        self.meddle(address, 'UPDATE events SET body = \'{"text":"kept"}\' WHERE seq = 3')
-        (before,) = self.look(address, "SELECT link FROM events WHERE seq = 2")
-        forged = link(before[0], content.encode())
-        self.meddle(address, f"UPDATE events SET link = '{forged}' WHERE seq = 3")  # noqa: S608
-        assert [finding.seq for finding in proven.verify(fold)] == [4]
+        ((before,),) = self.look(address, "SELECT nodes FROM events WHERE seq = 4")
+        forged = (leaf(content.encode()) + node(bytes(before)[:32], leaf(content.encode()))).hex()
+        self.meddle(
+            address,
+            'UPDATE events SET body = \'{"text":"a!"}\' WHERE seq = 5',
+            f"UPDATE events SET nodes = {self.bytes_of(forged)} WHERE seq = 5",  # noqa: S608
+        )
+        assert [finding.seq for finding in proven.verify(fold)] == [7], "event 7 completes a subtree over event 5"
+
+    def bytes_of(self, text: str) -> str:
+        """Bytes, given in hex, as the database's SQL writes them."""
+        return f"x'{text}'"
+
+    # ---- the tree
+
+    def test_the_root_of_any_earlier_size_can_be_told(self, ledger: Ledger) -> None:
+        heads = [ledger.head()]
+        ledger.register("HF-A", [registered()], fold, now=NOW)
+        for number in range(20):
+            ledger.append("HF-A", [note(str(number))], fold, now=NOW)
+            heads.append(ledger.head())
+        assert [ledger.root_at(events) for events, _ in heads] == [root for _, root in heads]
+        for beyond in (22, -1):
+            with pytest.raises(LedgerError, match="it has 21 events"):
+                ledger.root_at(beyond)
+
+    def test_each_event_is_proved_to_stand_in_every_later_tree(self, ledger: Ledger) -> None:
+        ledger.register("HF-A", [registered(), *(note(str(number)) for number in range(12))], fold, now=NOW)
+        hashes = [leaf(ledger.identity.content()), *(leaf(entry.content()) for entry in ledger.records())]
+        for events in (1, 7, 8, 13):
+            root = bytes.fromhex(ledger.root_at(events))
+            for seq in range(events + 1):
+                proof = [bytes.fromhex(each) for each in ledger.inclusion(seq, events=events)]
+                assert check_inclusion(hashes[seq], seq, events + 1, proof, root)
+                assert not check_inclusion(hashes[seq - 1], seq, events + 1, proof, root)
+        with pytest.raises(LedgerError, match="no place 9 of 8"):
+            ledger.inclusion(9, events=8)
+
+    def test_each_tree_is_proved_to_begin_with_every_earlier_one(self, ledger: Ledger) -> None:
+        ledger.register("HF-A", [registered(), *(note(str(number)) for number in range(12))], fold, now=NOW)
+        roots = [bytes.fromhex(ledger.root_at(events)) for events in range(14)]
+        for later in range(14):
+            for earlier in range(later + 1):
+                proof = [bytes.fromhex(each) for each in ledger.consistency(earlier, later)]
+                assert check_consistency(earlier + 1, later + 1, roots[earlier], roots[later], proof)
+
+    def test_records_are_the_events_as_they_are_stored(self, ledger: Ledger) -> None:
+        ledger.register("HF-A", [registered()], fold, now=NOW)
+        ledger.register("HF-B", [registered(), note()], fold, now=NOW)
+        assert [entry.event() for entry in ledger.records("HF-B")] == list(ledger.events("HF-B"))
+        assert [entry.seq for entry in ledger.records("HF-B", after=2)] == [3]
+        assert [entry.seq for entry in ledger.records()] == [1, 2, 3]
+
+    def test_signed_heads_are_kept_in_order(self, ledger: Ledger) -> None:
+        assert ledger.heads() == ()
+        for number in (3, 3, 1):
+            ledger.add_head(number, f"head {number}")
+        assert ledger.heads() == ("head 3", "head 3", "head 1")
+
+    def test_another_writer_of_the_same_tree_is_noticed(self, address: str, ledger: Ledger) -> None:
+        with closing(open_at(address)) as other:
+            for number in range(9):
+                (ledger if number % 2 else other).register(f"HF-{number}", [registered()], fold, now=NOW)
+            assert ledger.head() == other.head()
+            assert ledger.verify(fold) == ()
 
     def look(self, address: str, query: str) -> list[tuple[object, ...]]:
         """The answer to a query, past the ledger."""

@@ -1,8 +1,10 @@
 """What is particular to a ledger in a file: its guards, its disk, its versions, its death in the middle."""
 
+import hashlib
 import json
 import os
 import random
+import re
 import shutil
 import sqlite3
 import stat
@@ -19,8 +21,9 @@ from ledger_contract import ROOT, workers
 from ledger_fold import MINUTE, NOW, fold, intent, item, note, registered
 
 from ledger import schema
-from ledger.chain import instant
+from ledger.canonical import canonical, instant
 from ledger.interface import LedgerBusy, LedgerError, LedgerUnusable
+from ledger.records import record
 from ledger.sqlite import SqliteLedger
 
 NOBODY = 65534
@@ -56,12 +59,13 @@ def plain(path: Path) -> closing[sqlite3.Connection]:
         "DELETE FROM events",
         "DELETE FROM events WHERE seq = 2",
         "INSERT OR REPLACE INTO events "
-        "SELECT 1, request, kind, at, recorded_at, 'x', body, link FROM events WHERE seq = 1",
-        "REPLACE INTO events SELECT 3, request, kind, at, recorded_at, 'x', body, link FROM events WHERE seq = 2",
+        "SELECT 1, request, kind, at, recorded_at, 'x', body, nodes FROM events WHERE seq = 1",
+        "REPLACE INTO events SELECT 3, request, kind, at, recorded_at, 'x', body, nodes FROM events WHERE seq = 2",
         "INSERT INTO events SELECT * FROM events WHERE seq = 1 ON CONFLICT DO UPDATE SET actor = 'x'",
-        "INSERT INTO events SELECT 4, request, kind, at, recorded_at, actor, body, link FROM events WHERE seq = 1",
-        "INSERT INTO events SELECT 0, request, kind, at, recorded_at, actor, body, link FROM events WHERE seq = 1",
-        "INSERT INTO events SELECT NULL, request, kind, at, recorded_at, actor, body, link FROM events WHERE seq = 1",
+        "INSERT INTO events SELECT 4, request, kind, at, recorded_at, actor, body, nodes FROM events WHERE seq = 1",
+        "INSERT INTO events SELECT 0, request, kind, at, recorded_at, actor, body, nodes FROM events WHERE seq = 1",
+        "INSERT INTO events SELECT NULL, request, kind, at, recorded_at, actor, body, nodes "
+        "FROM events WHERE seq = 1",
         "UPDATE kept SET content = x'00'",
         "DELETE FROM kept",
         "REPLACE INTO kept SELECT digest, x'00' FROM kept",
@@ -140,7 +144,7 @@ def test_what_a_ledger_is_for_is_said_at_its_birth(tmp_path: Path) -> None:
 
 
 def test_a_committed_event_is_on_the_disk_before_append_returns(ledger: SqliteLedger) -> None:
-    here = ledger._files.here()
+    here = ledger._store._files.here()
     assert here.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert here.execute("PRAGMA synchronous").fetchone() == (2,)
 
@@ -269,7 +273,7 @@ def test_a_plain_copy_is_opened_and_works_as_the_ledger_did(ledger: SqliteLedger
     with plain(path) as connection:
         connection.execute("VACUUM INTO ?", (str(copy),))
     with closing(SqliteLedger.open(copy)) as restored:
-        assert restored._files.here().execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert restored._store._files.here().execute("PRAGMA journal_mode").fetchone() == ("wal",)
         restored.append("HF-A", [note()], fold, now=NOW)
         assert restored.verify(fold) == ()
 
@@ -312,7 +316,7 @@ def test_a_read_only_file_or_folder_is_told(as_nobody: Path) -> None:
 
 
 def test_when_the_disk_is_full_nothing_is_half_written(ledger: SqliteLedger) -> None:
-    here = ledger._files.here()
+    here = ledger._store._files.here()
     (pages,) = here.execute("PRAGMA page_count").fetchone()
     here.execute(f"PRAGMA max_page_count = {pages + 3}")
     returned = [0]
@@ -425,7 +429,7 @@ def test_a_thread_that_ends_gives_its_connection_back(ledger: SqliteLedger) -> N
         thread = threading.Thread(target=ledger.events, args=["HF-A"])
         thread.start()
         thread.join()
-    assert len(list(ledger._files._all)) <= 2
+    assert len(list(ledger._store._files._all)) <= 2
 
 
 # ---- from one version to the next
@@ -449,6 +453,47 @@ def test_every_older_version_becomes_the_newest(tmp_path: Path) -> None:
         with closing(SqliteLedger.open(path)) as ledger:
             ledger.register("HF-A", [registered()], fold, now=NOW)
             assert ledger.verify(fold) == ()
+
+
+def chained(path: Path, count: int) -> None:
+    """A ledger of the second version, whose events were tied by a chain; it holds `count` of them."""
+    older(path, 2)
+    link = hashlib.sha256(
+        canonical({"created_at": "", "format": "holdfast-ledger/1", "ledger": "0" * 32, "sandbox": False}).encode()
+    ).hexdigest()
+    with plain(path) as connection:
+        for seq in range(1, count + 1):
+            new = registered() if seq == 1 else note(str(seq))
+            entry = record(new, seq=seq, request="HF-A", now=NOW)
+            link = hashlib.sha256(bytes.fromhex(link) + entry.content()).hexdigest()
+            values = [getattr(entry, name) for name in entry.__slots__]
+            connection.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [*values, link])
+
+
+def test_a_chain_of_an_older_version_becomes_a_tree(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    chained(path, 9)
+    with closing(SqliteLedger.open(path)) as ledger:
+        ledger.append("HF-A", [note("new")], fold, now=NOW)
+        assert [event.seq for event in ledger.events("HF-A")] == list(range(1, 11))
+        assert ledger.verify(fold) == ()
+    with plain(path) as connection:
+        ((noted,),) = connection.execute("SELECT value FROM meta WHERE name = 'chain'").fetchall()
+    assert re.fullmatch("9 [0-9a-f]{64}", noted), "a head that was kept elsewhere can still be compared"
+
+
+def test_a_chain_that_does_not_fit_does_not_become_a_tree(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    chained(path, 9)
+    with plain(path) as connection:
+        (sql,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'events_never_updated'").fetchone()
+        connection.execute("DROP TRIGGER events_never_updated")
+        connection.execute("UPDATE events SET actor = 'x' WHERE seq = 5")
+        connection.execute(sql)
+    with pytest.raises(LedgerUnusable, match=r"event 5 is not what was recorded there.*nothing was changed"):
+        SqliteLedger.open(path)
+    with plain(path) as connection:
+        assert connection.execute("SELECT count(*), max(link) <> '' FROM events").fetchone() == (9, 1)
 
 
 def test_of_processes_that_open_an_older_ledger_at_once_one_migrates(tmp_path: Path) -> None:

@@ -1,13 +1,12 @@
-import hashlib
 import json
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ledger_fold import NOW
 
-from ledger.chain import LARGEST, canonical, first_link, instant, link, read_instant, record
+from ledger.canonical import LARGEST, Identity, canonical, instant, read_instant
 from ledger.interface import NewEvent
+from ledger.records import record
 
 text = st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 leaves = st.none() | st.booleans() | st.integers(-LARGEST, LARGEST) | text
@@ -36,7 +35,7 @@ def test_the_canonical_text_is_as_documented() -> None:
 @given(text, text, st.dictionaries(text, values))
 def test_the_bytes_of_an_event_are_the_canonical_text_of_the_table_of_its_fields(actor, kind, body) -> None:
     new = NewEvent(kind=kind or "k", at=NOW, actor=actor or "a", body=body)
-    entry = record(new, seq=7, request="HF-A", now=NOW, previous="0" * 64)
+    entry = record(new, seq=7, request="HF-A", now=NOW)
     table = {
         "seq": 7,
         "request": "HF-A",
@@ -47,7 +46,6 @@ def test_the_bytes_of_an_event_are_the_canonical_text_of_the_table_of_its_fields
         "body": body,
     }
     assert entry.content() == canonical(table).encode()
-    assert entry.link == hashlib.sha256(bytes(32) + entry.content()).hexdigest()
     assert entry.event().body == body
 
 
@@ -57,15 +55,9 @@ def test_an_instant_reads_as_itself_and_sorts_as_text(moment) -> None:
     assert (instant(moment) < instant(NOW)) == (moment < NOW)
 
 
-def test_the_first_link_tells_ledgers_apart() -> None:
+def test_the_identity_tells_ledgers_apart() -> None:
     born = {"ledger": "1", "created_at": "", "sandbox": False}
-    head = b'{"created_at":"","format":"holdfast-ledger/1","ledger":"1","sandbox":false}'
-    assert first_link(**born) == hashlib.sha256(head).hexdigest()
+    head = b'{"created_at":"","format":"holdfast-ledger/2","ledger":"1","sandbox":false}'
+    assert Identity(**born).content() == head
     others = [born | change for change in ({"ledger": "2"}, {"created_at": "x"}, {"sandbox": True})]
-    assert len({first_link(**each) for each in (born, *others)}) == 4
-
-
-def test_a_link_needs_the_one_before() -> None:
-    assert link("00" * 32, b"x") != link("01" * 32, b"x")
-    with pytest.raises(ValueError, match="hex"):
-        link("no link", b"x")
+    assert len({Identity(**each).content() for each in (born, *others)}) == 4

@@ -1,0 +1,352 @@
+"""The ledger, whatever database it lies in: what is written together, what is refused, what is proved.
+
+An append waits for its turn, reads the history, lets the caller's fold compute the row, and writes events, tree
+and row together. Appends of several threads that wait at the same time share one transaction, each undone alone
+if it fails: the disk is asked once. What was read stays in memory as long as it is likely to be needed again:
+a history only ever grows, so that only its new end is read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+
+from ledger import tree
+from ledger.interface import (
+    Claim,
+    Duplicate,
+    Event,
+    Identity,
+    Json,
+    LeaseLost,
+    Ledger,
+    LedgerError,
+    LedgerUnusable,
+    NewEvent,
+    Project,
+    Row,
+    Unless,
+    in_utc,
+    intent_of,
+)
+from ledger.memory import Histories
+from ledger.proofs import Proofs
+from ledger.records import Record, record
+from ledger.seals import Seals, put_seals
+from ledger.store import Statements, Store
+from ledger.turns import Turns
+from ledger.vault import Sealed, SealStore
+
+
+class _Page:
+    """What one transaction has added so far: the tree as it stands in it, and the histories it made longer."""
+
+    def __init__(self, seq: int, peaks: list[bytes]) -> None:
+        self.seq, self.peaks = seq, peaks
+        self.histories: dict[str, tuple[Event, ...]] = {}
+
+    def mark(self) -> Callable[[], None]:
+        """Gives what brings the page back to how it is now."""
+        seq, peaks, histories = self.seq, self.peaks, dict(self.histories)
+
+        def undo() -> None:
+            self.seq, self.peaks, self.histories = seq, peaks, histories
+
+        return undo
+
+
+class Book(Proofs, Seals):
+    """A ledger over a store; `Ledger` and `SealStore` say what its methods do.
+
+    Safe to share between threads and, each with its own object, between processes.
+
+    Raises:
+        LedgerUnusable: the store does not say what it is.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        with store.reading() as say:
+            facts = say.meta()
+        if not facts.keys() >= {"ledger", "sandbox", "created_at"}:
+            raise LedgerUnusable(
+                f"{store.name}: it no longer says what it is: keep a copy as it is, and restore a backup"
+            )
+        self._identity = Identity(
+            ledger=facts["ledger"], created_at=facts["created_at"], sandbox=facts["sandbox"] == "yes"
+        )
+        self._histories = Histories()
+        self._turns = Turns(store, self._open_page, self._close_page)
+        self._tip: tuple[int, list[bytes]] = (0, [tree.leaf(self._identity.content())])
+
+    @property
+    def identity(self) -> Identity:
+        """What this ledger is."""
+        return self._identity
+
+    @property
+    def sandbox(self) -> bool:
+        """Whether it is a sandbox."""
+        return self._identity.sandbox
+
+    def close(self) -> None:
+        """Close it in every thread."""
+        self._store.close()
+
+    # ---- the record -------------------------------------------------------------------------------------
+
+    def register(
+        self, request: str, events: Sequence[NewEvent], project: Project, *, now: datetime
+    ) -> tuple[Event, ...]:
+        """Enter a new request. See `Ledger.register`."""
+        return self.register_all({request: events}, project, now=now)[0]
+
+    def register_all(
+        self,
+        requests: Mapping[str, Sequence[NewEvent]],
+        project: Project,
+        *,
+        now: datetime,
+        unless: Unless = None,
+        seals: Sequence[Sealed] = (),
+    ) -> tuple[tuple[Event, ...], ...]:
+        """Enter several new requests, all or none. See `Ledger.register_all`."""
+        if unfit := [request for request, events in requests.items() if not request or not events]:
+            raise ValueError(f"{unfit[0] or 'a request'}: an id and a first event are needed")
+
+        def enter(say: Statements, page: _Page) -> tuple[tuple[Event, ...], ...]:
+            if unless is not None:
+                unless()
+            if taken := [request for request in requests if self._history(say, request, page)]:
+                raise Duplicate(f"request {taken[0]} exists already: draw another id; nothing was written")
+            put_seals(say, seals)
+            return tuple(
+                _add(say, page, request, (), events, project=project, now=now) for request, events in requests.items()
+            )
+
+        return self._turns.take(enter)
+
+    def append(
+        self,
+        request: str,
+        events: Sequence[NewEvent],
+        project: Project,
+        *,
+        now: datetime,
+        claim: Claim | None = None,
+        seals: Sequence[Sealed] = (),
+    ) -> tuple[Event, ...]:
+        """Add events to a request and write its row. See `Ledger.append`."""
+        if claim is not None and claim.request != request:
+            raise ValueError(f"{request}: the claim is on {claim.request}")
+
+        def add(say: Statements, page: _Page) -> tuple[Event, ...]:
+            if claim is not None:
+                _insist(say, claim)
+            history = self._history(say, request, page)
+            if not history:
+                raise LedgerError(f"there is no request {request}: check the id; nothing was written")
+            put_seals(say, seals)
+            return _add(say, page, request, history, events, project=project, now=now)
+
+        return self._turns.take(add)
+
+    def events(self, request: str) -> tuple[Event, ...]:
+        """The history of one request, oldest first."""
+        with self._store.reading() as say:
+            history = self._history(say, request, self._turns.page_in_hand())
+        if self._turns.page_in_hand() is None:  # else it may never be committed
+            self._histories.keep({request: history})
+        return history
+
+    def all_events(self, *, after: int = 0) -> Iterator[Event]:
+        """Every event with `seq` > `after`, as the ledger stands when the first one is taken."""
+        for entry in self.records(after=after):
+            yield _readable(entry)
+
+    def records(self, request: str = "", *, after: int = 0) -> Iterator[Record]:
+        """Events exactly as stored. See `Ledger.records`."""
+        if request:
+            with self._store.reading() as say:
+                yield from say.history(request, after=after)
+            return
+        with self._store.streaming() as say:
+            for entry, _ in say.stored(after=after):
+                yield entry
+
+    def _history(self, say: Statements, request: str, page: _Page | None) -> tuple[Event, ...]:
+        """A request's whole history as this transaction sees it."""
+        if page is not None and request in page.histories:
+            return page.histories[request]
+        known = self._histories.of(request)
+        return (*known, *map(_readable, say.history(request, after=known[-1].seq if known else 0)))
+
+    def _open_page(self, say: Statements) -> _Page:
+        seq = say.last_seq()
+        if seq != self._tip[0]:  # another process has written meanwhile
+            self._tip = seq, self.peaks(say, seq)
+        return _Page(seq, list(self._tip[1]))
+
+    def _close_page(self, page: _Page) -> None:
+        self._tip = page.seq, page.peaks
+        self._histories.keep(page.histories)
+
+    # ---- the index --------------------------------------------------------------------------------------
+
+    def row(self, request: str) -> Row | None:
+        """The index row of one request."""
+        with self._store.reading() as say:
+            return say.row(request)
+
+    def rows(self, *, open_only: bool = True) -> Iterator[Row]:
+        """Rows by `next_at`, as the index stands when the first one is taken; final ones last."""
+        with self._store.streaming() as say:
+            yield from say.rows(open_only=open_only)
+
+    def due(self, now: datetime, *, limit: int = 1000) -> tuple[Row, ...]:
+        """Rows whose `next_at` is at or before `now`, most urgent first: by rank, then `next_at`, then id."""
+        _check_limit(limit)
+        with self._store.reading() as say:
+            return say.most_urgent(in_utc(now, "now"), limit)
+
+    def next_due_at(self) -> datetime | None:
+        """The earliest `next_at` of all."""
+        with self._store.reading() as say:
+            return say.next_due_at()
+
+    def find_live(self, blind: str) -> tuple[str, ...]:
+        """Requests that are not final and hold an item with this blind digest, by id."""
+        with self._store.reading() as say:
+            return say.find_live(blind)
+
+    # ---- leases -----------------------------------------------------------------------------------------
+
+    def claim(
+        self,
+        now: datetime,
+        *,
+        owner: str,
+        until: datetime,
+        limit: int,
+        request: str | None = None,
+        spare: Collection[str] = (),
+    ) -> tuple[Claim, ...]:
+        """Take leases. See `Ledger.claim`."""
+        _check_lease(owner, now, until)
+        _check_limit(limit)
+        with self._writing() as say:
+            if request is None:
+                return say.claim_due(now, owner=owner, until=until, limit=limit, spare=spare)
+            return say.claim_one(request, now, owner=owner, until=until)
+
+    def renew(self, claim: Claim, *, until: datetime, now: datetime) -> Claim:
+        """Prolong a lease. See `Ledger.renew`."""
+        _check_lease(claim.owner, now, until)
+        with self._writing() as say:
+            _insist(say, claim)
+            say.move_lease(claim, until)
+        return replace(claim, until=until)
+
+    def give_back(self, *claims: Claim) -> None:
+        """End leases early. See `Ledger.give_back`."""
+        if claims:
+            with self._writing() as say:
+                say.end_leases(claims)
+
+    # ---- bytes and signs of life ------------------------------------------------------------------------
+
+    def keep(self, content: bytes) -> str:
+        """Store public bytes by their SHA-256."""
+        digest = hashlib.sha256(content).hexdigest()
+        with self._writing() as say:
+            say.keep(digest, content)
+        return digest
+
+    def kept(self, digest: str) -> bytes:
+        """The bytes of a digest."""
+        with self._store.reading() as say:
+            content = say.kept(digest)
+        if content is None:
+            raise LedgerError(f"{self._store.name}: nothing is kept as {digest}: restore a backup that has it")
+        return content
+
+    def beat(self, name: str, at: datetime, body: Mapping[str, Json]) -> None:
+        """Note a sign of life."""
+        with self._writing() as say:
+            say.beat(name, at, body)
+
+    def last_beat(self, name: str) -> tuple[datetime, Mapping[str, Json]] | None:
+        """The last sign of life of that name."""
+        with self._store.reading() as say:
+            return say.last_beat(name)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Statements]:
+        self._turns.refuse_within(self._store.name)
+        with self._store.writing() as say:
+            yield say
+
+
+def _fits(book: Book) -> tuple[Ledger, SealStore]:
+    return book, book  # so that mypy compares them
+
+
+def _add(
+    say: Statements,
+    page: _Page,
+    request: str,
+    history: tuple[Event, ...],
+    events: Sequence[NewEvent],
+    *,
+    project: Project,
+    now: datetime,
+) -> tuple[Event, ...]:
+    intents = {intent_of(event) for event in history if event.kind == "intent"}
+    seq, peaks = page.seq, list(page.peaks)
+    entries: list[tuple[Record, bytes]] = []
+    for new in events:
+        if new.kind == "intent":
+            if (intent := intent_of(new)) in intents:
+                raise Duplicate(
+                    f"{request}: the intent to {intent[0]}, number {intent[1]}, attempt {intent[2]}, is recorded "
+                    "already: read the history and decide anew; nothing was written"
+                )
+            intents.add(intent)
+        seq += 1
+        entry = record(new, seq=seq, request=request, now=now)
+        entries.append((entry, tree.add(peaks, seq, tree.leaf(entry.content()))))
+    added = tuple(entry.event() for entry, _ in entries)
+    row = project((*history, *added))
+    if row.request != request:
+        raise ValueError(f"{request}: the fold gave the row of {row.request}")
+    say.put_events(entries)
+    say.put_row(row, items_too=True)
+    page.seq, page.peaks, page.histories[request] = seq, peaks, (*history, *added)
+    return added
+
+
+def _readable(entry: Record) -> Event:
+    try:
+        return entry.event()
+    except ValueError:
+        raise LedgerUnusable(f"event {entry.seq} cannot be read: run verify, and restore a backup") from None
+
+
+def _check_limit(limit: int) -> None:
+    if limit < 1:
+        raise ValueError(f"limit: expected at least 1, found {limit}")
+
+
+def _check_lease(owner: str, now: datetime, until: datetime) -> None:
+    if not owner:
+        raise ValueError("owner: a lease needs one")
+    if in_utc(until, "until") <= in_utc(now, "now"):
+        raise ValueError(f"until: expected an instant after now ({now}), found {until}")
+
+
+def _insist(say: Statements, claim: Claim) -> None:
+    if not say.is_held(claim):
+        raise LeaseLost(f"{claim.owner} no longer has {claim.request}: stop acting on it; nothing was written")

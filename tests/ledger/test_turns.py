@@ -1,0 +1,121 @@
+"""Writers of one process that wait at the same time share one transaction."""
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from ledger_fold import NOW, fold, intent, note, registered
+
+from ledger.interface import Duplicate, Event, LedgerBusy, Row
+from ledger.sqlite import SqliteLedger
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[SqliteLedger]:
+    with closing(SqliteLedger.open(tmp_path / "ledger.db", create=True)) as ledger:
+        for name in "ABCDEFGH":
+            ledger.register(f"HF-{name}", [registered()], fold, now=NOW)
+        yield ledger
+
+
+def together(ledger: SqliteLedger, *works: Callable[[], object]) -> list[BaseException | None]:
+    """Have these done by threads that all wait for the same turn; what each of them raised."""
+    holding, waiting = threading.Event(), threading.Event()
+
+    def hold(events: list[Event]) -> Row:
+        holding.set()
+        assert waiting.wait(10)
+        return fold(events)
+
+    def run(work: Callable[[], object]) -> BaseException | None:
+        try:
+            work()
+        except BaseException as error:
+            return error
+        return None
+
+    with ThreadPoolExecutor(len(works) + 1) as threads:
+        first = threads.submit(ledger.append, "HF-A", [note("the first")], hold, now=NOW)
+        assert holding.wait(10)
+        others = [threads.submit(run, work) for work in works]
+        while len(ledger._turns._waiting) < len(works):
+            threading.Event().wait(0.001)
+        waiting.set()
+        first.result()
+        return [other.result() for other in others]
+
+
+def transactions(ledger: SqliteLedger) -> int:
+    """How often the file was committed to."""
+    return ledger._store._files.here().execute("PRAGMA data_version").fetchone()[0]
+
+
+def test_those_who_wait_are_written_with_one_commit(ledger: SqliteLedger) -> None:
+    with closing(SqliteLedger.open(ledger.path)) as other:
+        before = transactions(other)
+        assert (
+            together(
+                ledger,
+                *(lambda name=name: ledger.append(f"HF-{name}", [note()], fold, now=NOW) for name in "BCDEFGH"),
+            )
+            == [None] * 7
+        )
+        assert other.head()[0] == 16
+        assert transactions(other) - before == 1, "a reader sees one change between two looks"
+        assert ledger.verify(fold) == ()
+
+
+def test_what_fails_is_undone_alone(ledger: SqliteLedger) -> None:
+    def wrong(events: list[Event]) -> Row:
+        raise KeyError("terms")
+
+    ledger.append("HF-D", [intent()], fold, now=NOW)
+    failures = together(
+        ledger,
+        lambda: ledger.append("HF-B", [note("one"), note("two")], fold, now=NOW),
+        lambda: ledger.append("HF-C", [note("lost")], wrong, now=NOW),
+        lambda: ledger.append("HF-D", [note("lost"), intent()], fold, now=NOW),
+        lambda: ledger.register_all({"HF-X": [registered()], "HF-A": [registered()]}, fold, now=NOW),
+        lambda: ledger.append("HF-B", [note("three")], fold, now=NOW),
+    )
+    assert [type(each) for each in failures] == [type(None), KeyError, Duplicate, Duplicate, type(None)]
+    assert [len(ledger.events(f"HF-{name}")) for name in "ABCDX"] == [2, 4, 1, 2, 0]
+    assert [event.seq for event in ledger.all_events()] == list(range(1, 14))
+    assert ledger.verify(fold) == ()
+
+
+def test_one_who_is_interrupted_does_not_take_the_others_with_him(ledger: SqliteLedger) -> None:
+    def interrupted(events: list[Event]) -> Row:
+        raise KeyboardInterrupt
+
+    failures = together(
+        ledger,
+        lambda: ledger.append("HF-B", [note()], fold, now=NOW),
+        lambda: ledger.append("HF-C", [note()], interrupted, now=NOW),
+        lambda: ledger.append("HF-D", [note()], fold, now=NOW),
+    )
+    assert sum(isinstance(each, KeyboardInterrupt) for each in failures) == 1
+    assert all(isinstance(each, KeyboardInterrupt | LedgerBusy) for each in failures)
+    assert ledger.head()[0] == 9
+    ledger.append("HF-B", [note()], fold, now=NOW)
+    assert ledger.verify(fold) == ()
+
+
+def test_when_the_disk_is_full_everybody_is_told(ledger: SqliteLedger) -> None:
+    here = ledger._store._files.here
+    pages = here().execute("PRAGMA page_count").fetchone()[0]
+
+    def big(name: str) -> Callable[[], object]:
+        def append() -> object:
+            here().execute(f"PRAGMA max_page_count = {pages}")
+            return ledger.append(name, [note("x" * 20_000)], fold, now=NOW)
+
+        return append
+
+    failures = together(ledger, *(big(f"HF-{name}") for name in "BCD"))
+    assert all(failure is not None and "disk is full" in str(failure) for failure in failures), failures
+    assert ledger.head()[0] == 9
+    assert ledger.verify(fold) == ()
