@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test check fix bench clean
+.PHONY: help setup demo test soak check fix bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -24,6 +24,9 @@ demo: $(READY) ## a real case, preserved and followed over 200 simulated days, i
 
 test: $(READY) ## all tests
 	@$(BIN)/python -m pytest -q -n auto --dist loadgroup
+
+soak: $(READY) ## the tests that take hours: a thousand kills, every byte, 540 days of ten thousand holds
+	@$(BIN)/python -m pytest -q -m soak
 
 check: $(READY) ## style, types, architecture and tests: what must be green before a commit
 	$(BIN)/ruff format --check .

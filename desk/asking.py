@@ -36,6 +36,7 @@ ANNOUNCE = Matter(
     record="production-announced",
     is_done=lambda hold: "production-announced" in hold.stops,
 )
+SEND = Matter(action="send", done="sent", record="sent", is_done=lambda hold: not hold.unsent)
 ANSWER = Matter(
     action="clarify",
     done="clarification answered",
@@ -45,14 +46,16 @@ ANSWER = Matter(
 
 
 def release(request: str, *, because: str, by: str, as_json: bool) -> None:
-    """Record that a hold is to end, and tell the provider at once. Raises what `_tell` raises."""
+    """Record that a hold is to end, and tell the provider at once. Raises what `tell_provider` raises."""
     from flows import asking
 
-    _tell(request, RELEASE, lambda office: asking.release(office, request, because=because, by=by), as_json=as_json)
+    tell_provider(
+        request, RELEASE, lambda office: asking.release(office, request, because=because, by=by), as_json=as_json
+    )
 
 
 def announce(request: str, *, on: date | timedelta | None, reference: str, by: str, as_json: bool) -> None:
-    """Tell the provider at once that production was requested. Raises what `_tell` raises."""
+    """Tell the provider at once that production was requested. Raises what `tell_provider` raises."""
     from desk.recording import local_day
     from flows import asking
 
@@ -60,17 +63,17 @@ def announce(request: str, *, on: date | timedelta | None, reference: str, by: s
         day = local_day(on, office.hold(request), office)
         return asking.announce(office, request, on=day, reference=reference, by=by)
 
-    _tell(request, ANNOUNCE, ask, as_json=as_json)
+    tell_provider(request, ANNOUNCE, ask, as_json=as_json)
 
 
 def answer(request: str, *, text: str, by: str, as_json: bool) -> None:
-    """Answer the provider's question at once. Raises what `_tell` raises."""
+    """Answer the provider's question at once. Raises what `tell_provider` raises."""
     from flows import asking
 
-    _tell(request, ANSWER, lambda office: asking.answer(office, request, text=text, by=by), as_json=as_json)
+    tell_provider(request, ANSWER, lambda office: asking.answer(office, request, text=text, by=by), as_json=as_json)
 
 
-def _tell(request: str, matter: Matter, ask: Callable[[Office], Hold], *, as_json: bool) -> None:
+def tell_provider(request: str, matter: Matter, ask: Callable[[Office], Hold], *, as_json: bool) -> None:
     """Record what is asked, and have it said at once.
 
     Raises:
@@ -78,9 +81,16 @@ def _tell(request: str, matter: Matter, ask: Callable[[Office], Hold], *, as_jso
         LookupError, ReplyError, LedgerError: nothing was recorded.
     """
     from flows.sweeping import work_on
+    from timeline.custody import waiting
 
     with opened() as office:
-        ask(office)
+        if matter.action in waiting(ask(office)):
+            if as_json:
+                say_json({"request": request, "state": str(office.hold(request).state), "waits": matter.action})
+            raise needs_person(
+                "needs a person: recorded, and it waits for a second one. Another user of this system types:",
+                f"  holdfast approve {request} --what {matter.action}",
+            )
         with Stopping() as stopping:
             report = work_on(office, [request], stop=stopping.stop)
         hold = office.hold(request)

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from desk import outlook
 from desk.words import ACTIONS, Table, moment, number, until
+from timeline.custody import WAITS
 
 STATES = {
     "registered": "not sent",
@@ -19,6 +20,7 @@ STATES = {
     "in-force": "kept",
     "open-ended": "no end",
     "not-held": "no account",
+    "erased": "erased",
 }
 """States short enough for a column; the others are said as they are."""
 
@@ -53,6 +55,12 @@ def _when(row: Table, now: datetime) -> str:
     return until(row["next"]["at"], now) if row["next"]["at"] else "—"
 
 
+def _next(following: Table) -> str:
+    if following["because"].startswith(WAITS):
+        return "second person"
+    return ACTIONS.get(following["action"], str(following["action"]))
+
+
 def _cells(row: Table, now: datetime) -> list[tuple[str, str]]:
     when = _when(row, now)
     pressing = "bold red" if when.startswith("overdue") or row["level"] > 1 else ""
@@ -62,7 +70,7 @@ def _cells(row: Table, now: datetime) -> list[tuple[str, str]]:
         (row["request"], "bold"),
         (row["case"], ""),
         (row["provider"], ""),
-        (ACTIONS.get(row["next"]["action"], row["next"]["action"]), pressing),
+        (_next(row["next"]), pressing),
         (STATES.get(row["state"], row["state"]), "bold red" if row["state"] == "lapsed" else ""),
         (row["strict_on"] or "—", ""),
         (f"{row['gap_days_p90']} d" if row["gap_days_p90"] else "", "red"),

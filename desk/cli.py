@@ -12,7 +12,23 @@ from typing import Any
 
 import click
 
-from desk import authorities, catalogues, doing, further, inbox, letters, looking, packets
+from desk import (
+    authorities,
+    catalogues,
+    custody,
+    doing,
+    exporting,
+    further,
+    heads,
+    inbox,
+    keys,
+    ledgers,
+    letters,
+    looking,
+    packets,
+    rehearsing,
+    reporting,
+)
 from desk.endings import DONE, INTERRUPTED, LATER, Ending, end, ending_of, wrong
 from desk.speaking import failed, tell
 
@@ -114,6 +130,8 @@ for _command in (
     doing.release,
     doing.announce,
     doing.answer,
+    custody.approve,
+    custody.reject,
     packets.packet,
     letters.letter,
     further.follow,
@@ -122,6 +140,13 @@ for _command in (
     catalogues.instruments,
     authorities.authorities,
     looking.verify,
+    exporting.export,
+    heads.heads,
+    reporting.report,
+    custody.erase,
+    keys.keys,
+    ledgers.ledger,
+    rehearsing.rehearse,
     doing.sandbox,
     doing.demo,
 ):

@@ -54,6 +54,7 @@ ENDINGS: Mapping[str, Callable[[Any], Ending]] = {
     "providers.errors.Unavailable": lambda error: later(error.reason),
     "flows.settings.SettingsError": lambda error: wrong(str(error)),
     "flows.replying.ReplyError": lambda error: wrong(str(error)),
+    "ledger.vault.Erased": lambda error: wrong(str(error)),
     "ledger.interface.LedgerError": lambda error: later(str(error)),
 }
 """How our own errors end a command. By name: nothing need be imported to say what went wrong."""

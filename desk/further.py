@@ -94,8 +94,9 @@ def follow(
         content = further.compose(office, request, further.Further(identifiers=identifiers, mla_on=on, **asked))
         read = further.check(office, request, content)
         if output is not None:
+            _refuse_old(output)
+            further.written_out(office, request)  # before the first byte is out
             _write(content, output)
-            further.note(office, request, ())
             _written(output, request, as_json=as_json)
             return
 
@@ -147,12 +148,20 @@ def _identifiers(file: Path | None, typed: Sequence[str], *, now: datetime) -> t
     return merged
 
 
+def _refuse_old(output: Path) -> None:
+    """End here, before anything is taken out, where the file cannot be written."""
+    if output.suffix != ".toml":
+        raise wrong(f"{output}: name it .toml: nothing was written")
+    if output.exists() or output.is_symlink():
+        raise wrong(f"{output} is there already: nothing was written")
+    if not output.parent.is_dir():
+        raise wrong(f"{output.parent} is no folder: nothing was written")
+
+
 def _write(content: Mapping[str, Any], output: Path) -> None:
     """Write the case file, for this user's eyes only; never over another one."""
     import tomli_w
 
-    if output.suffix != ".toml":
-        raise wrong(f"{output}: name it .toml: nothing was written")
     try:
         with os.fdopen(os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             tomli_w.dump(content, file)

@@ -30,6 +30,8 @@ def told(event: Table) -> str:
         text += "; entered by a person"
     if body.get("text"):
         text += f": “{body['text']}”"
+    elif body.get("remarked"):
+        text += " (sealed)" if event["kind"] == "note" else ", with a remark (sealed)"
     if event["recorded_at"][:16] != event["at"][:16]:
         text += f" [recorded {moment(event['recorded_at'])}]"
     return text
@@ -128,11 +130,42 @@ _KINDS: Mapping[str, Callable[[Table], str]] = {
     "answer-asked": lambda body: "the answer to the clarification was written",
     "message-received": lambda body: f"a message came in by {body['channel']}{_proposed(body)}",
     "message-settled": lambda body: f"a message was settled: {body['as']}",
-    "note": lambda body: "remark",
+    "note": lambda body: _restored(body) if "restored" in body else _followed(body) or "remark",
+    "approval-asked": lambda body: f"{_asked(body)} asked for: waits for a second person{_reason(body)}",
+    "approved": lambda body: f"{_asked(body)} approved{_asker(body)}",
+    "rejected": lambda body: f"{_asked(body)} REJECTED{_asker(body)}",
+    "opened": lambda body: f"{body['what']} opened{', ' + body['duty'] if body.get('duty') else ''}",
+    "erased": lambda body: f"the case was ERASED{_reason(body)}",
     "escalated": _escalated,
     "escalation-acknowledged": lambda body: f"somebody took up {about(body['about'])}",
     "lapsed": lambda body: f"LAPSED: the hold ended {day(body['strict_on'])} with nothing in its place",
 }
+
+
+WAITING: Mapping[str, str] = {"send": "the sending", "release": "the release", "erase": "the erasing of the case"}
+"""What can wait for a second person."""
+
+
+def _restored(body: Table) -> str:
+    lost = f"signed heads prove {number(body['of_events'], 'event')}"
+    return f"the ledger was RESTORED from a backup ({lost}): what was recorded since is lost here"
+
+
+def _asked(body: Table) -> str:
+    return WAITING.get(body["about"], str(body["about"]))
+
+
+def _asker(body: Table) -> str:
+    return f", which {body['asked_by']} had asked for" if body.get("asked_by") else ""
+
+
+def _followed(body: Table) -> str:
+    children = ", ".join(body.get("followed_by") or ())
+    return f"Followed by {children} (a further provider was named)." if children else ""
+
+
+def _reason(body: Table) -> str:
+    return f": {body['because']}" if body.get("because") else ""
 
 
 def _proposed(body: Table) -> str:

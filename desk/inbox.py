@@ -166,9 +166,10 @@ def fetch(as_json: bool) -> None:
     metavar="FOLDER",
     help="Write the message and its attachments into this folder, unopened, for you alone to read.",
 )
+@click.option("--because", default="", metavar="TEXT", help="Why; needed for a message that is settled. Sealed.")
 @as_json
-def show(message: str, save: Path | None, as_json: bool) -> None:
-    """Show one message: its text, who vouches for it, its attachments.
+def show(message: str, save: Path | None, because: str, as_json: bool) -> None:
+    """Show one message: its text, who vouches for it, its attachments. That you read it is recorded.
 
     Accounts of the request are shown by their place in the case file ([i1]). Links are text, control characters are
     taken out, nothing is opened. What --save writes is hostile until somebody has looked at it elsewhere.
@@ -177,14 +178,14 @@ def show(message: str, save: Path | None, as_json: bool) -> None:
               holdfast inbox show 3fa9c1 --save ~/evidence/3fa9c1
 
     Exit status:  0 shown
-                  2 no such message, or the folder cannot be written to
-                  3 there is no ledger, or its case was erased
+                  2 no such message, its case was erased, or the folder cannot be written to
+                  3 there is no ledger, or it cannot be written to now
     """
     from flows.inbox import content, find, masked
 
     with opened() as office:
         received = find(office, message)
-        raw, read = content(office, received)
+        raw, read = content(office, received, because)
         told = _told(office, received)
         texts = [read.sender, read.subject, read.text, *(each.name for each in read.attachments)]
         sender, subject, text, *names = masked(office, received.request, texts)

@@ -30,9 +30,18 @@ FILE = 0o600
     help="Where it goes; if left out, REQUEST-ACTION.pdf in this folder.",
 )
 @click.option("--force", is_flag=True, help="Write over a file that is there already.")
+@click.option("--because", default="", metavar="TEXT", help="Why you take it out, if not to say it. Sealed.")
 @as_json
 def letter(
-    request: str, *, action: str, language: str, draft: bool, output: Path | None, force: bool, as_json: bool
+    request: str,
+    *,
+    action: str,
+    language: str,
+    draft: bool,
+    output: Path | None,
+    force: bool,
+    because: str,
+    as_json: bool,
 ) -> None:
     """Write a letter of a request as PDF.
 
@@ -55,7 +64,8 @@ def letter(
             raise wrong(f"{target} is there already: nothing was written", "  choose another file, or --force")
         if not target.parent.is_dir():
             raise wrong(f"{target.parent} is no folder: nothing was written", "  choose another file")
-        digest = record_disclosure(office, request, action, written, draft=draft)  # before the first byte is out
+        # before the first byte is out
+        digest = record_disclosure(office, request, action, written, draft=draft, because=because)
     _write(written.pdf, target, force=force)
     pages = _pages(written.pdf)
     if as_json:

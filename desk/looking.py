@@ -83,12 +83,16 @@ def board(at: datetime | None, everything: bool, as_json: bool) -> None:
 @click.argument("request", type=REQUEST)
 @at
 @click.option("--all", "everything", is_flag=True, help="List every item, not only the first 20.")
+@click.option(
+    "--remarks", is_flag=True, help="Show what people wrote, which is sealed. That you read it is recorded."
+)
+@click.option("--because", default="", metavar="TEXT", help="With --remarks: why, if not to work on the request.")
 @as_json
-def show(request: str, at: datetime | None, everything: bool, as_json: bool) -> None:
+def show(request: str, *, at: datetime | None, everything: bool, remarks: bool, because: str, as_json: bool) -> None:
     """Show one request: state, clocks, items, history.
 
     Accounts are never shown: an item is named by its number in the case file (i1, i2 …). Remarks that people
-    entered are shown.
+    entered are sealed; --remarks shows them.
 
     Example:  holdfast show HF-XXXXXXXXXXXX      (hyphen and case do not matter)
 
@@ -100,7 +104,11 @@ def show(request: str, at: datetime | None, everything: bool, as_json: bool) -> 
 
     with opened() as office:
         now = at or office.now()
-        record = planning.show(office, request, at=now)
+        if remarks:
+            from flows.opening import opened as recorded
+
+            recorded(office, request, "remarks", because, duty="" if because else "to work on the request")
+        record = planning.show(office, request, at=now, remarks=remarks)
         hold = office.hold(request)
     if as_json:
         say_json(record)
@@ -111,44 +119,63 @@ def show(request: str, at: datetime | None, everything: bool, as_json: bool) -> 
 
 
 @click.command()
+@click.option(
+    "--head",
+    "files",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="A file of signed heads that was kept elsewhere; may be given again.",
+)
 @as_json
-def verify(as_json: bool) -> None:
+def verify(files: tuple[Path, ...], as_json: bool) -> None:
     """Prove that nothing recorded was changed or taken out.
 
-    Recomputes the chain from the first event on, and every state from its history.
+    Recomputes the tree from the first event on, and every state from its history, and compares with every signed
+    head: those in the ledger, those in the file of heads, and those in each FILE. Only a head kept out of the reach
+    of whoever has the ledger and its key shows that the whole of it was not written anew.
 
     Example:  holdfast verify
+              holdfast verify --head /mnt/registry/heads.jsonl
 
     Exit status:  0 all fits
                   1 something does not: the first event is named
+                  2 a FILE cannot be read, or has no head of this ledger
                   3 there is no ledger, or it cannot be read now
     """
+    from desk.heads import compared, in_words, sources, table, unfit
     from desk.words import number
     from flows.sweeping import index_is_current, provable
 
     with opened() as office:
+        kept = compared(office, sources(office, files))
         findings, current = office.ledger.verify(provable(office)), index_is_current(office)
-        events, link = office.ledger.head()
+        events, link = (None, None) if findings else office.ledger.head()  # a damaged tree may have none
         requests = sum(1 for _ in office.ledger.rows(open_only=False))
     if as_json:
         found = [{"seq": each.seq, "request": each.request, "what": each.what} for each in findings]
         say_json(
             {
-                "fits": not findings,
+                "fits": not findings and kept.fine,
                 "events": events,
                 "requests": requests,
                 "head": link,
                 "index_current": current,
                 "findings": found,
+                "heads": table(kept),
             }
         )
-    elif not findings:
+    elif not findings and events is not None:
         say(f"Everything fits: {number(events, 'event')} of {number(requests, 'request')}, none changed or missing.")
         say(f"Its head is event {events}, {link}. Kept elsewhere, this proves all that went before.")
+        for line in in_words(kept):
+            say(line)
         if not current:
             say("What falls due next was not compared: program or policy changed; the next sweep works it out anew.")
     if findings:
         first = findings[0]
         place = f"request {first.request}: " if first.request else ""
         more = [f"  and {number(len(findings) - 1, 'more finding')} (--json lists all)"] if findings[1:] else []
-        raise needs_person(f"the ledger does not fit: {place}{first.what}", *more)
+        raise needs_person(f"the ledger does not fit: {place}{first.what}", *more, *unfit(kept).lines)
+    if not kept.fine:
+        raise unfit(kept)

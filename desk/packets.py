@@ -38,9 +38,18 @@ FOLDER, FILE = 0o700, 0o600
 )
 @click.option("--anew", is_flag=True, help="Make it from the request as it stands, not from the record.")
 @click.option("--force", is_flag=True, help="Write over files that are there already.")
+@click.option("--because", default="", metavar="TEXT", help="Why you take it out, if not to say it. Sealed.")
 @as_json
 def packet(
-    request: str, *, action: str | None, way: int, output: Path | None, anew: bool, force: bool, as_json: bool
+    request: str,
+    *,
+    action: str | None,
+    way: int,
+    output: Path | None,
+    anew: bool,
+    force: bool,
+    because: str,
+    as_json: bool,
 ) -> None:
     """Write out what a person needs to say a request by hand.
 
@@ -64,7 +73,7 @@ def packet(
         folder = output or office.settings.home / "packets" / name
         if not force:
             _refuse_old(folder)
-        record_disclosure(office, handed)  # before the first byte is out
+        record_disclosure(office, handed, because)  # before the first byte is out
     written = _write(handed.files, folder, force=force)
     if as_json:
         say_json(_document(handed, folder, written))

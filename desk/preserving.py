@@ -19,6 +19,7 @@ from desk.speaking import say, say_json, tell
 from desk.stopping import Stopping
 from desk.verdict import local_today, verdict
 from desk.words import ACTIONS, STATES, day, number, until
+from timeline.custody import WAITS
 
 if TYPE_CHECKING:
     from flows.casefile import Case
@@ -69,19 +70,22 @@ def issue(
     `registered` is called once the requests are in the ledger, before anything is sent. Raises what `preserve`
     raises.
     """
+    from flows.doubts import insist, look
+    from flows.ledgers import is_there, name_of
     from flows.office import office
 
     (case, drafts, notes), out = read, tell if as_json else say
     asking = not yes and sys.stdin is not None and sys.stdin.isatty()
     _refuse(drafts, yes=yes, asking=asking)
-    if not settings.ledger_path.exists():
+    if not is_there(settings):
         _can_speak(settings, catalogue, case, drafts, sandbox=sandbox)  # before a ledger of the wrong kind is made
     with office(settings, create=True, sandbox=sandbox, catalogue=catalogue) as opened:
         if sandbox and not opened.ledger.sandbox:
             raise wrong(
-                f"{settings.ledger_path} is an operational ledger, and --sandbox wants one of its own: {NOTHING}",
+                f"{name_of(settings)} is an operational ledger, and --sandbox wants one of its own: {NOTHING}",
                 "  set HOLDFAST_HOME to another folder, such as HOLDFAST_HOME=~/holdfast-sandbox",
             )
+        insist(look(opened, opened.now()))
         _can_speak(settings, catalogue, case, drafts, sandbox=opened.ledger.sandbox)
         doubles = _doubles(opened, case, drafts)
         if not again:
@@ -267,11 +271,22 @@ def _results(rows: Sequence[Mapping[str, Any]], office: Office, out: Out) -> Non
 
 def _end(rows: Sequence[Mapping[str, Any]], report: Report, *, stopped: bool) -> None:
     """The status, and what a person or the next sweep has to do."""
-    left = [row["request"] for row in rows if row["state"] in {"registered", "unknown"}]
+    waits = [row["request"] for row in rows if row["next"]["because"].startswith(WAITS)]
+    left = [
+        row["request"] for row in rows if row["state"] in {"registered", "unknown"} and row["request"] not in waits
+    ]
     failed = [f"  {request}: {what}" for request, what in report.failures]
     if stopped:
         what = f"not sent, or not known: {', '.join(left)}\n{NOT_AGAIN}" if left else "everything was sent"
         raise Ending(INTERRUPTED, f"stopped: {what}")
+    if waits:
+        lines = [f"  holdfast approve {request} --what send" for request in waits]
+        lines += [f"  could not be done now: {', '.join(left)}", NOT_AGAIN] if left else []
+        raise needs_person(
+            "needs a person: registered and not sent, it waits for a second one. Another user of this system types:",
+            *lines,
+            *failed,
+        )
     if report.person:
         told = sorted({each.request for each in report.done if each.person})
         raise needs_person(f"needs a person: {', '.join(told)} (`holdfast show REQUEST` says what)", *failed)

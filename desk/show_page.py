@@ -12,7 +12,7 @@ from rich.text import Text
 
 from desk import outlook
 from desk.bar import picture, scale
-from desk.history import told
+from desk.history import WAITING, told
 from desk.verdict import local_today
 from desk.words import ACTIONS, OUTCOMES, Table, about, day, moment, number, sentence, size, until
 
@@ -64,12 +64,18 @@ def _standing(record: Table, hold: Hold, now: datetime) -> Iterator[RenderableTy
     ends = hold.expiry
     facts = outlook.grid("fixed", "flow")
     state = sentence(record["state"], ends.strict_on if ends else None, record["coverage"]["open_ended_by"])
-    bad = record["state"] in {"lapsed", "refused", "not-held", "unknown"}
+    bad = record["state"] in {"lapsed", "refused", "not-held", "unknown", "erased"}
     facts.add_row(Text("state"), Text(state, style="bold red" if bad else "bold"))
     facts.add_row(Text("next"), Text(_next(record["next"], now)))
     facts.add_row(Text("case"), Text(record["case"]))
     if record["references"]:
         facts.add_row(Text("their reference"), Text(", ".join(record["references"])))
+    for each in record["waits"]:
+        who = f"{WAITING[each['about']]}, asked for by {each['asked_by']} at {moment(each['at'])}"
+        facts.add_row(Text("waits"), Text(f"for a second person: {who}", style="bold red"))
+    if gone := record["erased"]:
+        when = f"its case, at {moment(gone['at'])} by {gone['by']}: {gone['because']}"
+        facts.add_row(Text("erased"), Text(f"{when}. Accounts, letters, messages and remarks cannot be read", "bold"))
     if record["level"]:
         marks = "▲" * record["level"]
         facts.add_row(Text("escalated"), Text(f"{marks} level {record['level']}, nobody has taken it up", "bold red"))

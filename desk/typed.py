@@ -81,9 +81,22 @@ def at(command: Command) -> Command:
 
 @contextmanager
 def opened(*, create: bool = False, sandbox: bool = False) -> Iterator[Office]:
-    """The unit's office, as the environment says; closed at the end. Raises what `open_office` raises."""
+    """The unit's office, as the environment says; closed at the end. Raises what `open_office` raises.
+
+    Tells on standard error what is to be doubted of the ledger (`flows.doubts`).
+    """
     from flows.office import office
     from flows.settings import load
 
     with office(load(), create=create, sandbox=sandbox) as found:
+        doubted(found)
         yield found
+
+
+def doubted(office: Office) -> None:
+    """Say on standard error what is to be doubted of a ledger that was just opened."""
+    from desk.speaking import tell
+    from flows.doubts import look
+
+    for each in look(office, office.now()).told:
+        tell(f"holdfast: WARNING: {each}")

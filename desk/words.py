@@ -62,6 +62,7 @@ STATES: Mapping[str, str] = {
     "lapsed": "LAPSED: nothing known to be kept",
     "produced": "produced",
     "released": "released",
+    "erased": "erased: nothing more can be said of it",
 }
 """State of a request to how it stands."""
 

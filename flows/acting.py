@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
 from flows.hearing import News, read
 from flows.office import Office, key_of
@@ -18,7 +19,8 @@ from flows.orders import reason
 from flows.retrying import patiently
 from flows.routes import Route, abilities_of, named, taken
 from flows.telling import tell
-from ledger.interface import Claim, Json
+from ledger.interface import Claim, Json, LeaseLost
+from ledger.vault import Sealed
 from providers.errors import ConfigurationError, ProviderError, Refused, Unavailable, Unsupported
 from providers.interface import Action, Adapter, Answer, Exchange, Order, SentFile
 from providers.packet.archive import unpacked
@@ -74,10 +76,6 @@ def act(office: Office, claim: Claim, hold: Hold, decision: Decision) -> Done:
     )
 
 
-def _case(office: Office, hold: Hold) -> str:
-    return str(office.ledger.events(hold.request)[0].body["case"])
-
-
 def _say(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tuple[str, str]:
     """Send, extend, release, announce or clarify: the acts that have an effect at the provider.
 
@@ -87,8 +85,9 @@ def _say(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tuple[
     action = Action(str(decision.action))
     known = hold.act(action, decision.sequence)
     attempt = known.attempt if known else 0
+    facts = office.facts(hold.request)
     try:
-        ways = _ways(office, claim.provider, hold, action, known)
+        ways = _ways(office, claim.provider, hold, action, known, facts=facts)
     except ConfigurationError as error:
         base, intent = _begin(hold, decision, attempt + 1)
         office.append(hold.request, [("intent", intent), _not_set_up(base, error)], claim=claim)
@@ -96,7 +95,7 @@ def _say(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tuple[
     by_person: tuple[str, str] | None = None
     outcome = "unsupported", "there is no channel"
     for number, route in enumerate(ways, 1):
-        outcome = _say_over(office, claim, hold, decision, route=route, attempt=attempt + number)
+        outcome = _say_over(office, claim, hold, decision, route=route, attempt=attempt + number, facts=facts)
         if outcome[0] != "unsupported":
             return outcome
         if by_person is None and route.capabilities.person:
@@ -108,9 +107,11 @@ TRIES = 6
 """So many failures in a row on one channel (with the shipped policy five hours), then the next one is tried."""
 
 
-def _ways(office: Office, provider: str, hold: Hold, action: Action, known: Act | None) -> tuple[Route, ...]:
+def _ways(
+    office: Office, provider: str, hold: Hold, action: Action, known: Act | None, *, facts: Mapping[str, Any]
+) -> tuple[Route, ...]:
     """The routes to try, in order: what was sent over one is followed up over it; a dead one gives way."""
-    ways = office.routes(hold, provider)
+    ways = office.routes(hold, provider, facts)
     if action is not Action.SEND:
         return (taken(ways, hold.route, hold.channel),)
     turn = (known.failures // TRIES) % len(ways) if known else 0
@@ -125,7 +126,14 @@ def _begin(hold: Hold, decision: Decision, attempt: int) -> tuple[dict[str, Json
 
 
 def _say_over(
-    office: Office, claim: Claim, hold: Hold, decision: Decision, *, route: Route, attempt: int
+    office: Office,
+    claim: Claim,
+    hold: Hold,
+    decision: Decision,
+    *,
+    route: Route,
+    attempt: int,
+    facts: Mapping[str, Any],
 ) -> tuple[str, str]:
     """Say it over one channel: intent, effect, outcome."""
     action = Action(str(decision.action))
@@ -134,7 +142,9 @@ def _say_over(
         adapter = office.adapter(route)
         until = asked_until(hold, action, decision.sequence, office.now())
         because = reason(office, hold.request) if action is Action.RELEASE else decision.because
-        order = office.order(hold, action, decision.sequence, addressee=route.addressee, until=until, because=because)
+        order = office.order(
+            hold, action, decision.sequence, addressee=route.addressee, until=until, because=because, facts=facts
+        )
     except ConfigurationError as error:
         office.append(hold.request, [("intent", intent), _not_set_up(base, error)], claim=claim)
         return "not sent", str(error)
@@ -148,22 +158,48 @@ def _say_over(
         begun = []
     # Nothing leaves by a person's channel: cut off before its packet is recorded, nothing is in doubt.
     try:
-        answer = patiently(lambda: SPEAK[action](adapter, order))
+        answer = patiently(lambda: _speak(office, claim, adapter, order), sleep=office.sleep)
     except ConfigurationError as error:
         office.append(hold.request, [*begun, _not_set_up(base, error)], claim=claim)
         return "not sent", str(error)
     except ProviderError as error:
         kind, body = _outcome(error)
-        proof = _proof(office, hold, error.exchange) | _packet(office, hold, error)
-        office.append(hold.request, [*begun, (kind, base | body | proof)], claim=claim)
+        seals: list[Sealed] = []
+        proof = _proof(office, hold, error.exchange, seals) | _packet(office, hold, error, seals)
+        office.append(hold.request, [*begun, (kind, base | body | proof)], claim=claim, seals=seals)
         return kind, error.reason
-    sent = base | {"channel": adapter.channel, "route": route.id} | _proof(office, hold, answer.exchange)
+    over: dict[str, Json] = {"channel": adapter.channel, "route": route.id}
     # The clocks run from the earliest instant at which it can have left.
-    office.append(hold.request, [*begun, ("sent", sent), *_stops(hold, order)], at=order.made_at, claim=claim)
-    news = read(hold, action, decision.sequence, answer)
-    if news:
-        office.append(hold.request, news, claim=claim)
-    return _said(answer, [kind for kind, _ in news]), ""
+    return _answered(
+        office, claim, hold, order, base=base | over, answer=answer, sent_at=order.made_at, begun=begun
+    ), ""
+
+
+def _answered(
+    office: Office,
+    claim: Claim,
+    hold: Hold,
+    order: Order,
+    *,
+    base: Mapping[str, Json],
+    answer: Answer,
+    sent_at: datetime,
+    begun: Sequence[tuple[str, Mapping[str, Json]]] = (),
+) -> str:
+    """Record that it was said, and what was answered, in one step: half of an answer is never on record."""
+    seals: list[Sealed] = []
+    sent = dict(base) | _proof(office, hold, answer.exchange, seals)
+    said = [(kind, body, sent_at) for kind, body in (*begun, ("sent", sent), *_stops(hold, order))]
+    news = read(hold, order.action, order.sequence, answer)
+    office.append(hold.request, [*said, *news], claim=claim, seals=seals)
+    return _said(answer, [kind for kind, _ in news])
+
+
+def _speak(office: Office, claim: Claim, adapter: Adapter, order: Order) -> Answer:
+    """Say it, if the lease still runs: a process that was held up for longer must not speak any more."""
+    if office.now() >= claim.until:
+        raise LeaseLost(f"{claim.owner} was held up for longer than its lease on {claim.request}: nothing was sent")
+    return SPEAK[order.action](adapter, order)
 
 
 SPEAK: Mapping[Action, Callable[[Adapter, Order], Answer]] = {
@@ -185,12 +221,12 @@ def _stops(hold: Hold, order: Order) -> News:
     return []
 
 
-def _packet(office: Office, hold: Hold, error: ProviderError) -> dict[str, Json]:
+def _packet(office: Office, hold: Hold, error: ProviderError, seals: list[Sealed]) -> dict[str, Json]:
     """What a person is handed to say it instead: sealed whole, its digest and size in clear."""
     if not isinstance(error, Unsupported) or error.packet is None:
         return {}
     return {
-        "packet": office.seal(_case(office, hold), error.packet, "packet"),
+        "packet": _seal(office, hold, error.packet, "packet", seals),
         "packet_sha256": hashlib.sha256(error.packet).hexdigest(),
         "packet_size": len(error.packet),
         "files": _listed(SentFile.of(name, content) for name, content in unpacked(error.packet).items()),
@@ -227,23 +263,28 @@ def _outcome(error: ProviderError) -> tuple[str, dict[str, Json]]:
             return "outcome-unknown", body
 
 
-def _proof(office: Office, hold: Hold, exchange: Exchange | None) -> dict[str, Json]:
+def _seal(office: Office, hold: Hold, content: bytes, purpose: str, seals: list[Sealed]) -> str:
+    """Seal bytes, to be stored with the event that names their token."""
+    seals.append(office.vault.prepare(office.case(hold.request), content, purpose))
+    return seals[-1].token
+
+
+def _proof(office: Office, hold: Hold, exchange: Exchange | None, seals: list[Sealed]) -> dict[str, Json]:
     """What a transmission leaves in an event: the exact bytes sealed, their digests and sizes in clear."""
     if exchange is None:
         return {}
-    case = _case(office, hold)
     proof: dict[str, Json] = {
         "sender": exchange.sender,
         "recipient": exchange.recipient,
         "sent_at": exchange.sent_at.isoformat(),
         "files": _listed(exchange.files),
-        "sent_bytes": office.seal(case, exchange.sent, "sent"),
+        "sent_bytes": _seal(office, hold, exchange.sent, "sent", seals),
         "sent_sha256": hashlib.sha256(exchange.sent).hexdigest(),
         "sent_size": len(exchange.sent),
     }
     if exchange.received:
         proof |= {
-            "received_bytes": office.seal(case, exchange.received, "received"),
+            "received_bytes": _seal(office, hold, exchange.received, "received", seals),
             "received_sha256": hashlib.sha256(exchange.received).hexdigest(),
             "received_size": len(exchange.received),
         }
@@ -272,7 +313,7 @@ def _look_up(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tu
         adapter = office.adapter(route)
         until = asked_until(hold, action, decision.sequence, office.now())
         order = office.order(hold, action, decision.sequence, addressee=route.addressee, until=until)
-        found = patiently(lambda: adapter.find(order))
+        found = patiently(lambda: adapter.find(order), sleep=office.sleep)
     except ConfigurationError as error:
         office.append(hold.request, [("outcome-unknown", base | {"reason": f"our set-up: {error}"})], claim=claim)
         return "still unknown", str(error)
@@ -283,12 +324,8 @@ def _look_up(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tu
         office.append(hold.request, [("absent", base)], claim=claim)
         return "the provider does not have it: it will be sent again", ""
     over: dict[str, Json] = {"channel": adapter.channel, "route": route.id, "found": True}
-    sent = base | over | _proof(office, hold, found.exchange)
-    office.append(hold.request, [("sent", sent), *_stops(hold, order)], at=known.began_at, claim=claim)
-    news = read(hold, action, decision.sequence, found)
-    if news:
-        office.append(hold.request, news, claim=claim)
-    return f"the provider has it: {_said(found, [kind for kind, _ in news])}", ""
+    said = _answered(office, claim, hold, order, base=base | over, answer=found, sent_at=known.began_at)
+    return f"the provider has it: {said}", ""
 
 
 def _poll(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tuple[str, str]:
@@ -297,7 +334,7 @@ def _poll(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tuple
         route = taken(office.routes(hold, claim.provider), hold.route, hold.channel)
         adapter = office.adapter(route)
         order = office.order(hold, Action.STATUS, 1, addressee=route.addressee)
-        answer = patiently(lambda: adapter.status(order))
+        answer = patiently(lambda: adapter.status(order), sleep=office.sleep)
     except (ProviderError, ConfigurationError) as error:
         reason = error.reason if isinstance(error, ProviderError) else f"our set-up: {error}"
         office.append(hold.request, [("poll-failed", {"reason": reason})], claim=claim)
@@ -309,7 +346,7 @@ def _poll(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tuple
 
 def _escalate(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tuple[str, str]:
     """Tell a person; that telling failed is an event too, and the next level hears of it."""
-    told = tell(office, hold, decision, provider=claim.provider, case=_case(office, hold))
+    told = tell(office, hold, decision, provider=claim.provider, case=office.case(hold.request))
     body: dict[str, Json] = {
         "about": decision.about,
         "level": decision.level,

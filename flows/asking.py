@@ -7,15 +7,19 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+from flows.four_eyes import asking
 from flows.office import Office
-from flows.replying import ReplyError, name_no_account, quoted
+from flows.replying import ReplyError, name_no_account, not_erased, quoted
 from ledger.interface import Json
+from timeline.custody import waiting
 from timeline.days import day_in
 from timeline.state import Hold, State
 
 
 def release(office: Office, request: str, *, because: str, by: str = "") -> Hold:
     """Ask for the release of a hold; the next act on it tells the provider.
+
+    Where the policy says that it takes two people, it waits for the second one (`flows.four_eyes`).
 
     Raises:
         LookupError: there is no such request.
@@ -27,6 +31,15 @@ def release(office: Office, request: str, *, because: str, by: str = "") -> Hold
     if hold.ended and hold.state is not State.PRODUCED:
         raise ReplyError(f"{request} is {hold.state} already: there is nothing to release")
     _was_sent(hold, "nothing to release")
+    if "release" in waiting(hold):
+        raise ReplyError(f"{request}: its release waits for a second person already: `holdfast approve {request}`")
+    if office.policy.four_eyes.release and hold.release_asked_at is None:
+        name_no_account(office, hold, by=by)
+        body: dict[str, Json] = {"text": _sealed(office, hold, because)}
+        if by:
+            body["by"] = by
+        office.append(request, [asking(office.settings, "release", body)])
+        return office.hold(request)
     return _ask(office, hold, "release-asked", {"text": _sealed(office, hold, because)}, by=by)
 
 
@@ -86,6 +99,7 @@ def _was_sent(hold: Hold, so: str) -> None:
 
 
 def _sealed(office: Office, hold: Hold, text: str) -> str:
+    not_erased(office, hold)
     return office.seal(str(office.ledger.events(hold.request)[0].body["case"]), quoted(text), "text")
 
 

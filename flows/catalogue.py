@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 
 from flows.authorities import Authorities, read_directory
 from flows.law import read_forecasts, read_instrument
-from flows.policy import RungChannels, read_policy
+from flows.policy import Pacing, Publishing, RungChannels, read_policy
 from flows.practice import read_provider, read_provider_terms
 from flows.provider_entry import Channel, Documents, Entity, IdentifierRule, ProviderEntry
 from flows.reading import SOURCE_KEYS, ConfigurationErrors, Table, meant
@@ -72,8 +72,8 @@ class Catalogue:
     """The law, the practice and the policy, checked. Mappings are by id and cannot be changed.
 
     `profile_by_state` names the profile published for a requested State; it is advice for a person: a case
-    that names no profile gets the default one. `long_period_days`, `many_identifiers` and `accounts` are the unit's:
-    see `flows.policy.Decided`. `languages` are those in which letters can be written.
+    that names no profile gets the default one. `long_period_days`, `many_identifiers`, `accounts` and `publishing`
+    are the unit's: see `flows.policy.Decided`. `languages` are those in which letters can be written.
     """
 
     instruments: Mapping[str, Instrument]
@@ -87,6 +87,8 @@ class Catalogue:
     long_period_days: int
     many_identifiers: int
     accounts: tuple[str, ...]
+    publishing: Publishing
+    pacing: Pacing
     raw: Mapping[str, Mapping[str, Any]]
     authorities: Authorities = field(default_factory=Authorities)
     languages: tuple[str, ...] = ()
@@ -333,6 +335,8 @@ def load(overlay: Path | None = None, shipped: Path | None = None) -> Catalogue:
         long_period_days=decided.long_period_days,
         many_identifiers=decided.many_identifiers,
         accounts=decided.accounts,
+        publishing=decided.publishing,
+        pacing=decided.pacing,
         raw=MappingProxyType(reader.raw),
         authorities=authorities,
         languages=_languages(folders),

@@ -23,6 +23,7 @@ from prefect.utilities.urls import url_for
 from pydantic import Field
 
 from flows.acting import Done
+from flows.limits import Turns
 from flows.office import Office, office
 from flows.prefect_api import ERRAND, Errand
 from flows.replying import ReplyError
@@ -87,7 +88,7 @@ async def carry_out(step: str, work: Callable[[Run], Report | Summary]) -> State
         return Cancelled(message="Done directly in the meantime: Prefect took too long to begin.")
     errand.run = str(flow_run.id)
     errand.url = url_for("flow-run", obj_id=errand.run) or ""
-    each, progress = _each(step), _progress(errand)
+    each, progress = _each(step, Turns(stop=errand.stop)), _progress(errand)
 
     def whole() -> Report | Summary:
         with office(errand.settings or load()) as opened:
@@ -150,8 +151,8 @@ def _progress(errand: Errand) -> Progress:
     return tell
 
 
-def _each(step: str) -> Each:
-    """`queue`, with a task run of its own for each provider's batch."""
+def _each(step: str, turns: Turns) -> Each:
+    """`queue`, with a task run of its own for each provider's batch, which waits for its turn at the provider."""
     loop, context = asyncio.get_running_loop(), contextvars.copy_context()
 
     def each(this: Pass, claims: Sequence[Claim]) -> Report:
@@ -165,8 +166,11 @@ def _each(step: str) -> Each:
             cache_policy=NO_CACHE,
         )
         async def batch() -> State[Any]:
-            begun.set()
-            reports.append(await asyncio.to_thread(queue, this, claims))
+            async with turns.at(claims[0].provider) as without:
+                if without:
+                    get_run_logger().warning(without)
+                begun.set()
+                reports.append(await asyncio.to_thread(queue, this, claims))
             return end_of(reports[0])
 
         run: Any = batch  # Prefect's types do not know that this gives a coroutine

@@ -18,8 +18,10 @@ from flows.documents import Document
 from flows.identifiers import Identifier
 from flows.intake import Draft, judge
 from flows.office import Office
+from flows.opening import opened
 from flows.problems import Problem
-from flows.replying import ReplyError, quoted
+from flows.replying import ReplyError, not_erased
+from ledger.interface import Json
 from timeline.state import Hold
 
 Read = tuple[Case, tuple[Draft, ...], tuple[Problem, ...]]
@@ -55,6 +57,7 @@ def compose(office: Office, request: str, further: Further) -> Mapping[str, Any]
         raise ReplyError("say whom the answer named: --provider ID, --state XX, or both")
     if not further.identifiers:
         raise ReplyError("say what to preserve there: --identifiers-file FILE, or - for standard input")
+    not_erased(office, hold)
     first = office.ledger.events(request)[0].body
     facts = json.loads(office.vault.unseal(str(first["sealed"])))
     case = {
@@ -95,12 +98,15 @@ def check(office: Office, request: str, content: Mapping[str, Any]) -> Read:
     return judge(case, problems, office.catalogue, at=now)
 
 
+def written_out(office: Office, request: str, because: str = "") -> None:
+    """Record who wrote out the case's facts and the accounts as a file, and why."""
+    duty = "" if because.strip() else "to ask a further provider that an answer named"
+    opened(office, request, "case file for a follow-up", because, duty=duty)
+
+
 def note(office: Office, request: str, children: Sequence[str]) -> None:
-    """Record on the first request which one follows it; without children, that its facts were written out."""
-    what = f"Followed by {', '.join(children)}" if children else "Wrote out a case file for a follow-up"
-    text = f"{what} (a further provider was named)."
-    case = str(office.ledger.events(request)[0].body["case"])
-    body = {"source": "person", "text": office.seal(case, quoted(text), "text")}
+    """Record on the first request which one follows it."""
+    body: dict[str, Json] = {"source": "person", "followed_by": list[Json](children)}
     office.append(request, [("note", body)])
 
 

@@ -8,8 +8,10 @@ a request that already runs.
 from __future__ import annotations
 
 import json
+import threading
+from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any
@@ -23,7 +25,7 @@ from timeline.coverage import coverage
 from timeline.decide import Decision, Do, duties, first_due
 from timeline.events import Event
 from timeline.rules import Confidence, MlaProfile, Policy, Source
-from timeline.state import Hold, fold
+from timeline.state import Facts, Hold, begin, fold_on
 from timeline.terms import Abilities, Terms, terms_for
 
 RANKED_LAST = 1_000_000
@@ -38,10 +40,15 @@ def freeze_terms(
     profile: str,
     abilities: Abilities,
     at: datetime,
+    zone: str = "",
 ) -> bytes:
-    """The terms of a request as canonical JSON: everything its dates are computed from."""
+    """The terms of a request as canonical JSON: everything its dates are computed from.
+
+    `zone` is where its days are counted, if not at the provider: at the authority that gets it.
+    """
     mla, state = catalogue.profiles[profile], catalogue.providers[provider].terms.state
     practice = {key: value for key, value in catalogue.raw_provider(provider).items() if key != "adapter"}
+    practice |= {"zone": zone} if zone else {}
     years = range(at.year, at.year + 4)
     record = {
         "instrument": {"id": instrument, "table": catalogue.raw_instrument(instrument)},
@@ -106,13 +113,31 @@ def to_timeline(event: Recorded) -> Event:
     )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Folded:
+    """What a history leaves, up to its last event: to be gone on from when it has grown."""
+
+    first: Recorded
+    last: Recorded
+    count: int
+    facts: Facts
+    hold: Hold
+    duties: tuple[Decision, ...]
+
+
+MOST = 512
+"""Requests whose folded histories are remembered: a few batches of a sweep, whatever the ledger's size."""
+
+
 class Histories:
-    """Folds histories and projects them to index rows, under one policy."""
+    """Folds histories and projects them to index rows, under one policy. Safe to share between threads."""
 
     def __init__(self, ledger: Ledger, policy: Policy) -> None:
         self._ledger = ledger
         self._policy = policy
         self._terms: dict[str, Terms] = {}
+        self._known: OrderedDict[str, Folded] = OrderedDict()
+        self._lock = threading.Lock()
 
     def terms(self, digest: str) -> Terms:
         """The terms kept under a digest."""
@@ -126,20 +151,51 @@ class Histories:
         Raises:
             LookupError: there is no such request; the message is for the person who typed it.
         """
+        return self.current(request).hold
+
+    def current(self, request: str) -> Folded:
+        """The hold of a request and all its duties, as recorded now. Raises what `hold` does."""
         events = self._ledger.events(request)
         if not events:
             raise LookupError(f"there is no request {request} in this ledger")
-        return self.fold(events)
+        return self._folded(events)
+
+    def first(self, request: str) -> Recorded:
+        """How a request was registered: its first event, which never changes. Raises what `hold` does."""
+        with self._lock:
+            known = self._known.get(request)
+        return (known or self.current(request)).first
 
     def fold(self, events: Sequence[Recorded]) -> Hold:
         """The hold that a request's whole history leaves."""
-        terms = self.terms(str(events[0].body["terms"]))
-        return fold(events[0].request, terms, map(to_timeline, events))
+        return self._folded(events).hold
+
+    def _folded(self, events: Sequence[Recorded]) -> Folded:
+        request, count = events[0].request, len(events)
+        with self._lock:
+            known = self._known.get(request)
+        # The very same event, not one of the same number: what was never committed may be followed by another.
+        if known is None or known.count > count or events[known.count - 1] is not known.last:
+            facts, done = begin(request, self.terms(str(events[0].body["terms"])), to_timeline(events[0])), 1
+        elif known.count == count:
+            return known
+        else:
+            facts, done = known.facts, known.count
+        hold, facts = fold_on(facts, map(to_timeline, events[done:]))
+        folded = Folded(
+            first=events[0], last=events[-1], count=count, facts=facts, hold=hold, duties=duties(hold, self._policy)
+        )
+        with self._lock:
+            self._known[request] = folded
+            self._known.move_to_end(request)
+            if len(self._known) > MOST:
+                self._known.popitem(last=False)
+        return folded
 
     def project(self, events: Sequence[Recorded]) -> Row:
         """The index row of a history: what the ledger stores beside its events."""
-        first, hold = events[0].body, self.fold(events)
-        wanted = duties(hold, self._policy)
+        folded = self._folded(events)
+        first, hold, wanted = events[0].body, folded.hold, folded.duties
         following = first_due(wanted)
         seen = coverage(hold, self._policy, hold.sent_at or hold.registered_at)
         expiry = hold.expiry

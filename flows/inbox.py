@@ -15,6 +15,7 @@ from datetime import date, datetime
 from typing import Any
 
 from flows.office import Office
+from flows.opening import opened
 from flows.reading import meant
 from flows.replying import Reply, ReplyError, entries, name_no_account
 from ledger.interface import Event, Json, LedgerError
@@ -247,12 +248,18 @@ def settlement(message: str, as_: str, by: str = "") -> tuple[str, Mapping[str, 
     return "message-settled", {"message": message, "as": as_, **({"by": by} if by else {})}
 
 
-def content(office: Office, received: Received) -> tuple[bytes, Inbound]:
-    """The bytes of a message and what they say, for the person who reads it.
+def content(office: Office, received: Received, because: str = "") -> tuple[bytes, Inbound]:
+    """The bytes of a message and what they say, for the person who reads it; that they do is recorded.
+
+    An open message is read to settle it; one that is settled is read for a reason that the person gives.
 
     Raises:
-        LedgerError: its case was erased, or what is sealed was altered.
+        ReplyError: it is settled and no reason is given, or its case was erased.
+        LedgerError: what is sealed was altered.
     """
+    duty = "" if received.settled or because.strip() else "to settle it"
+    what = f"message {received.message[:12]}"
+    opened(office, received.request, what, because, duty=duty, message=received.message)
     raw = office.vault.unseal(str(received.body["raw"]))
     return raw, read_inbound(raw, is_request=lambda text: None)
 

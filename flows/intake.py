@@ -11,6 +11,7 @@ from typing import Any
 
 from flows.casefile import Case, Mla, RequestDraft, read_case
 from flows.catalogue import Catalogue
+from flows.four_eyes import asking
 from flows.history import freeze_terms, read_terms
 from flows.identifiers import normalise
 from flows.office import Office
@@ -119,6 +120,7 @@ def terms_of(case: Case, provider: str, instrument: str, catalogue: Catalogue, *
         profile=catalogue.profile(named if named in catalogue.profiles else "").id,
         abilities=abilities_of(first.capabilities),
         at=at,
+        zone=first.zone,
     )
 
 
@@ -323,14 +325,16 @@ def register(
         } | dict(gates)
         body["accepted"] = {gate: name for gate, name in who.items() if name}
         check("registered", body)
-        event = NewEvent(kind="registered", at=now, actor=office.settings.actor, body=body)
-        first.append(event)
+        events = [("registered", body)]
+        if each.request.urgency == "emergency" and office.policy.four_eyes.emergency:
+            events.append(asking(office.settings, "send"))
+        first.append([NewEvent(kind=kind, at=now, actor=office.settings.actor, body=body) for kind, body in events])
     return _enter(office, first, now, unless)
 
 
-def _enter(office: Office, first: Sequence[NewEvent], now: datetime, unless: Unless) -> tuple[str, ...]:
+def _enter(office: Office, first: Sequence[Sequence[NewEvent]], now: datetime, unless: Unless) -> tuple[str, ...]:
     while True:
-        requests = {new_request_id(): [event] for event in first}
+        requests = {new_request_id(): events for events in first}
         if len(requests) < len(first):  # one chance in 2**55
             continue
         try:

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from flows.acting import asked_until
+from flows.four_eyes import not_waiting
 from flows.office import Office
+from flows.opening import opened
 from flows.orders import reason
-from flows.replying import ReplyError, quoted
-from ledger.interface import Json
+from flows.replying import ReplyError, not_erased
 from providers.errors import Unsupported
 from providers.interface import Action, Addressee, Letter, Order
 from timeline.state import Hold
@@ -45,7 +46,10 @@ def write(office: Office, request: str, kind: str, *, language: str = "", draft:
         ConfigurationError: the texts, a font or the certificate are wrong, or the provider is not in the catalogue.
     """
     hold = office.hold(request)
+    not_erased(office, hold)
     action = KINDS[kind]
+    if action in {Action.SEND, Action.RELEASE} and not draft:
+        not_waiting(hold, str(action), "its letter")
     if action is not Action.SEND and hold.strict_start is None and not draft:
         raise ReplyError(f"{request} was never sent, so there is nothing to say a letter of {kind} about; or --draft")
     if action is Action.EXTEND and not draft:
@@ -79,15 +83,12 @@ def _order(office: Office, hold: Hold, action: Action, language: str) -> Order:
     return office.order(hold, action, sequence, addressee=addressee, until=until, because=because)
 
 
-def record_disclosure(office: Office, request: str, kind: str, letter: Letter, *, draft: bool) -> str:
-    """Record who took which letter out of the sealed record. Gives its SHA-256, in hexadecimal."""
+def record_disclosure(
+    office: Office, request: str, kind: str, letter: Letter, *, draft: bool, because: str = ""
+) -> str:
+    """Record who took which letter out of the sealed record, and why. Gives its SHA-256, in hexadecimal."""
     digest = hashlib.sha256(letter.pdf).hexdigest()
-    case = str(office.ledger.events(request)[0].body["case"])
-    text = f"Wrote a letter by hand: {kind}, in {letter.language}{', a draft' if draft else ''}."
-    body: dict[str, Json] = {
-        "source": "person",
-        "text": office.seal(case, quoted(text), "text"),
-        "letter_sha256": digest,
-    }
-    office.append(request, [("note", body)])
+    what = f"letter ({kind}, in {letter.language}{', a draft' if draft else ''})"
+    duty = "" if because.strip() else "to read it before it is sent" if draft else "to say it by hand"
+    opened(office, request, what, because, duty=duty, letter_sha256=digest)
     return digest

@@ -43,10 +43,9 @@ PATIENCE = 60.0
 """Seconds after which a pass begins no other message: what falls due waits behind it."""
 MOST_OPEN = 50
 """Open messages of one request; more is a flood, and stays in the mailbox for a person."""
-LEASE = timedelta(minutes=5)
+LEASE, DAY = timedelta(minutes=5), timedelta(days=1)
 FAILURES_UNTIL_TOLD = 3
 """Passes in a row that cannot read the mailbox until a person is told; then once a day."""
-DAY = timedelta(days=1)
 AUTHSERV = "HOLDFAST_MAIL_AUTHSERV"
 CHANNEL = "e-mail"
 _DOMAIN = re.compile(r"[a-z0-9.-]{1,253}")
@@ -205,6 +204,8 @@ class Reading:
             hold = office.hold(request)
             if message.digest in hold.messages:
                 return ""
+            if hold.erased_at is not None:
+                return "about a case that was erased"
             if sum(at is not None for at in hold.messages.values()) >= MOST_OPEN:
                 return f"more than {MOST_OPEN} open messages about one request"
             news = self._news(hold, claims[0].provider, message, raw)

@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,13 +17,13 @@ from typing import Any
 from flows import catalogue as catalogues
 from flows.catalogue import Catalogue, ConfigurationErrors, ProviderEntry
 from flows.history import Histories
+from flows.ledgers import is_there, open_ledger
 from flows.orders import compose
 from flows.routes import Route, routes
 from flows.settings import Settings, SettingsError
 from flows.stationery import UnitLetters, wrong_letters
 from ledger.interface import Claim, Event, Json, Ledger, LedgerUnusable, NewEvent
-from ledger.sqlite import SqliteLedger
-from ledger.vault import MasterKey, Vault
+from ledger.vault import Keyring, MasterKey, Sealed, Vault
 from providers.errors import ConfigurationError
 from providers.interface import Action, Adapter, Addressee, Order
 from providers.registry import channel_of, check_adapter_table, make_adapter
@@ -43,6 +44,8 @@ class Office:
     adapters: dict[str, Adapter] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
     letters: UnitLetters = field(init=False)
+    sleep: Callable[[float], None] = time.sleep
+    latest: datetime | None = None  # the latest instant seen: a clock that is set back is noticed by it
 
     def __post_init__(self) -> None:
         self.letters = UnitLetters(self.settings, clock=self.now)
@@ -81,30 +84,49 @@ class Office:
     def append(
         self,
         request: str,
-        events: Sequence[tuple[str, Mapping[str, Json]]],
+        events: Sequence[tuple[str, Mapping[str, Json]] | tuple[str, Mapping[str, Json], datetime]],
         *,
         at: datetime | None = None,
         claim: Claim | None = None,
+        seals: Sequence[Sealed] = (),
     ) -> tuple[Event, ...]:
-        """Record events of this office's actor, checked against their kinds, with the index in the same step."""
+        """Record events of this office's actor, checked against their kinds, with the index in the same step.
+
+        An event may have its own instant; else it happened at `at`, or now. `seals` are what its body names.
+        """
         now = self.now()
-        for kind, body in events:
+        new = []
+        for kind, body, *own in events:
             check(kind, body)
-        new = [NewEvent(kind=kind, at=at or now, actor=self.settings.actor, body=body) for kind, body in events]
-        return self.ledger.append(request, new, self.histories.project, now=now, claim=claim)
+            happened = own[0] if own else at or now
+            new.append(NewEvent(kind=kind, at=happened, actor=self.settings.actor, body=body))
+        return self.ledger.append(request, new, self.histories.project, now=now, claim=claim, seals=seals)
+
+    def case(self, request: str) -> str:
+        """The reference of a request's case."""
+        return str(self.histories.first(request).body["case"])
+
+    def facts(self, request: str) -> Mapping[str, Any]:
+        """A request's identifiers and facts, unsealed.
+
+        Raises:
+            Erased: the case was erased.
+        """
+        facts: Mapping[str, Any] = json.loads(self.vault.unseal(str(self.histories.first(request).body["sealed"])))
+        return facts
 
     def seal(self, case: str, content: Mapping[str, Any] | bytes, purpose: str) -> str:
         """Seal bytes or a JSON value for a case; gives the token that may stand in an event."""
         raw = content if isinstance(content, bytes) else json.dumps(content, ensure_ascii=False).encode()
         return self.vault.seal(case, raw, purpose)
 
-    def routes(self, hold: Hold, provider: str) -> tuple[Route, ...]:
-        """Every way in which this request can go, best first.
+    def routes(self, hold: Hold, provider: str, facts: Mapping[str, Any] | None = None) -> tuple[Route, ...]:
+        """Every way in which this request can go, best first. `facts`: its own, where they are at hand.
 
         Raises:
             ConfigurationError: the provider is not in the catalogue any more.
         """
-        facts = json.loads(self.vault.unseal(str(self.ledger.events(hold.request)[0].body["sealed"])))
+        facts = facts or self.facts(hold.request)
         try:
             return routes(
                 self.catalogue,
@@ -127,11 +149,22 @@ class Office:
         addressee: Addressee,
         until: date | None = None,
         because: str = "",
+        facts: Mapping[str, Any] | None = None,
     ) -> Order:
-        """What is to be said to the addressee, unsealed at the last moment."""
+        """What is to be said to the addressee, unsealed at the last moment if `facts` are not at hand."""
         said = Action.SEND if action is Action.STATUS else action
         key = key_of(hold.request, said, sequence)
-        return compose(self, hold, action, sequence, key=key, addressee=addressee, until=until, because=because)
+        return compose(
+            self,
+            hold,
+            action,
+            sequence,
+            key=key,
+            facts=facts or self.facts(hold.request),
+            addressee=addressee,
+            until=until,
+            because=because,
+        )
 
     def close(self) -> None:
         """Give back connections and the ledger."""
@@ -234,23 +267,24 @@ def open_office(
         SettingsError: a simulated clock with an operational ledger.
     """
     catalogue = catalogue or open_catalogue(settings)
-    path = settings.ledger_path
-    if not create and not path.exists():
-        raise LedgerUnusable(f"{path}: there is no ledger yet; the first `holdfast preserve CASE` makes it")
-    if settings.simulated and (sandbox is False and not path.exists()):
+    there = is_there(settings)
+    if not create and not there:
+        raise LedgerUnusable(
+            f"{settings.ledger_path}: there is no ledger yet; the first `holdfast preserve CASE` makes it"
+        )
+    if settings.simulated and (sandbox is False and not there):
         raise SettingsError("HOLDFAST_CLOCK: an operational ledger runs on real time; unset it, or add --sandbox")
-    if (
-        create
-        and not path.exists()
-        and "HOLDFAST_MASTER_KEY" not in settings.environ
-        and not settings.key_path.exists()
-    ):
+    keyless = create and "HOLDFAST_MASTER_KEY" not in settings.environ and not settings.key_path.exists()
+    if keyless and not there:
         MasterKey.create(settings.key_path)
-    ledger = SqliteLedger.open(path, create=create, sandbox=sandbox, now=settings.now())
+    ledger = open_ledger(settings, create=create, sandbox=sandbox)
     try:
+        if keyless and there and ledger.head()[0] == 0:  # a database that was just made
+            MasterKey.create(settings.key_path)
         if settings.simulated and not ledger.sandbox:
             raise SettingsError("HOLDFAST_CLOCK: an operational ledger runs on real time; unset it")
-        vault = Vault(ledger, MasterKey.load(settings.key_path, settings.environ))
+        ring = Keyring(path=settings.key_path, environ=settings.environ)
+        vault = Vault(ledger, ring.current(), ring=ring)
     except BaseException:
         ledger.close()
         raise

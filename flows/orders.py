@@ -22,17 +22,19 @@ def compose(
     sequence: int,
     *,
     key: str,
+    facts: Mapping[str, Any],
     addressee: Addressee,
     until: date | None = None,
     because: str = "",
 ) -> Order:
     """The whole order. `until` is the last day asked for, `because` the reason in words for the addressee.
 
+    `facts` are the request's own, unsealed.
+
     Raises:
         LedgerError: the case's key is gone, so that nothing about it can be said any more.
     """
     history = office.ledger.events(hold.request)
-    facts = json.loads(office.vault.unseal(str(history[0].body["sealed"])))
     earlier = facts.get("snapshot_of") or facts.get("follows") or ""
     produced = _last(history, "announce-asked")
     return Order(
@@ -122,8 +124,10 @@ def _follow_up(hold: Hold, facts: Mapping[str, Any], history: Sequence[Event]) -
 
 
 def _question(hold: Hold, action: Action) -> str:
-    """The question that is answered now: the oldest. To a provider that is asked how it stands: the last known."""
+    """The question that is answered now. To a provider that is asked how it stands: the last known."""
     if action is Action.CLARIFY:
+        if hold.answering is not None and hold.answering[2] in hold.unanswered:
+            return hold.answering[2]
         return min(hold.unanswered, key=lambda each: hold.unanswered[each][::-1], default="")
     return hold.questions[-1] if hold.questions else ""
 

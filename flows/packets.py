@@ -12,12 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flows.acting import SPEAK, asked_until
+from flows.four_eyes import not_waiting
 from flows.letter import KINDS, can_be_extended
 from flows.office import Office
+from flows.opening import opened
 from flows.orders import reason
-from flows.replying import ReplyError, quoted
+from flows.replying import ReplyError, not_erased
 from flows.routes import Route
-from ledger.interface import Event, Json
+from ledger.interface import Event
 from providers.errors import ConfigurationError, Unsupported
 from providers.interface import CHANGES, Action, Order
 from providers.packet.archive import unpacked
@@ -73,10 +75,13 @@ def find(office: Office, request: str, *, action: Action | None = None, way: int
         ConfigurationError: the letter's templates or its certificate are wrong.
     """
     hold = office.hold(request)
+    not_erased(office, hold)
     history = office.ledger.events(request)
     wanted = action or _asked_for(history)
     if wanted not in CHANGES:
         raise ReplyError(f"no packet says {wanted}; one of {', '.join(sorted(CHANGES))}")
+    if wanted in {Action.SEND, Action.RELEASE}:
+        not_waiting(hold, str(wanted), "its packet")
     try:
         ways = _routes(office, hold, history)
     except ConfigurationError:
@@ -200,9 +205,8 @@ def _can_be_said(hold: Hold, history: Sequence[Event], action: Action) -> None:
 
 
 def _unanswered(hold: Hold) -> bool:
-    """Whether the provider asked again after the last answer was written."""
-    asked, answer = hold.clarification, hold.answering
-    return asked is not None and not asked[2] and answer is not None and answer[1] < asked[1]
+    """Whether the provider asks something that the last answer was not written for."""
+    return bool(hold.unanswered) and (hold.answering is None or hold.answering[2] not in hold.unanswered)
 
 
 def _made(office: Office, hold: Hold, action: Action, sequence: int, ways: Sequence[Route]) -> Iterator[_Found]:
@@ -227,14 +231,9 @@ def _order(office: Office, hold: Hold, action: Action, sequence: int, route: Rou
     return office.order(hold, action, sequence, addressee=route.addressee, until=until, because=because)
 
 
-def record_disclosure(office: Office, handed: Handed) -> None:
-    """Record who took which packet out of the sealed record; the event says who and when."""
-    case = str(office.ledger.events(handed.request)[0].body["case"])
+def record_disclosure(office: Office, handed: Handed, because: str = "") -> None:
+    """Record who took which packet out of the sealed record, and why: to say it by hand, or in their own words."""
     channel = handed.ways[handed.way - 1]
-    text = f"Took out the packet to {handed.action} by {WAYS.get(channel, channel)}."
-    body: dict[str, Json] = {
-        "source": "person",
-        "text": office.seal(case, quoted(text), "text"),
-        "packet_sha256": handed.sha256,
-    }
-    office.append(handed.request, [("note", body)])
+    what = f"packet to {handed.action} by {WAYS.get(channel, channel)}"
+    duty = "" if because.strip() else "to say it by hand"
+    opened(office, handed.request, what, because, duty=duty, packet_sha256=handed.sha256)

@@ -7,21 +7,32 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from flows.casefile import Case
+from flows.four_eyes import waiting
 from flows.intake import Draft
 from flows.office import Office
+from flows.outlook import items, outlook, said
 from flows.preflight import Finding, coverage_finding
 from flows.problems import Problem
 from ledger.interface import Event, Row
-from timeline.clocks import Clock, clocks
-from timeline.coverage import Coverage, assumed_sent, coverage, last_safe
+from timeline.coverage import coverage
 from timeline.decide import decide
-from timeline.loss import lost
 from timeline.rules import Policy
-from timeline.state import Hold
+
+__all__ = [
+    "TRANSMITTED",
+    "Plan",
+    "board",
+    "board_row",
+    "plan_case",
+    "plan_draft",
+    "problem_table",
+    "said",
+    "show",
+]
 
 Plan = dict[str, Any]
 
@@ -50,7 +61,7 @@ def plan_draft(draft: Draft, policy: Policy, *, at: datetime) -> Plan:
         "addressee": {"name": draft.addressee.name, "language": draft.addressee.language},
         "identifiers": len(draft.request.identifiers),
         "problems": [problem_table(each.problem) for each in _urgent_first(findings)],
-    } | _outlook(draft.hold, policy, at)
+    } | outlook(draft.hold, policy, at)
 
 
 def _urgent_first(findings: Sequence[Finding]) -> list[Finding]:
@@ -68,73 +79,13 @@ def problem_table(problem: Problem) -> dict[str, str]:
     }
 
 
-def _outlook(hold: Hold, policy: Policy, at: datetime) -> Plan:
-    seen = assumed_sent(hold, at)
-    return {
-        "chain": [
-            {
-                "step": "extension" if number else "initial",
-                "strict_on": link.strict_on.isoformat(),
-                "legal_on": link.legal_on.isoformat(),
-            }
-            for number, link in enumerate(seen.chain)
-        ],
-        "clocks": [_clock(each) for each in clocks(hold, policy, at)],
-        "coverage": _coverage(coverage(hold, policy, at)),
-        "last_safe": [
-            {"step": each.step, "on": each.on.isoformat(), "because": each.because}
-            for each in last_safe(hold, policy, at)
-        ],
-        "lost": [
-            {
-                "category": each.category,
-                "what": each.what,
-                "from": said(each.start),
-                "to": said(each.end),
-                "since": said(each.since),
-            }
-            for each in lost(hold, _kept_since(hold, at))
-        ],
-    }
-
-
-def _kept_since(hold: Hold, at: datetime) -> datetime:
-    """Until when data could be lost: what the provider said it keeps is not lost while that holds."""
-    return min(at, hold.in_force_at) if hold.in_force_at and not hold.ended else at
-
-
-def _clock(clock: Clock) -> Plan:
-    table: Plan = {"kind": clock.kind, "opens_at": said(clock.opens_at)}
-    for name in ("strict", "legal"):
-        at, on = getattr(clock, f"{name}_at"), getattr(clock, f"{name}_on")
-        table |= {f"{name}_at": said(at)} if at else {f"{name}_on": on.isoformat()}
-    return table | {"derivation": list(clock.derivation), "source": clock.source}
-
-
-def _coverage(seen: Coverage) -> Plan:
-    return {
-        "mla_profile": seen.mla_profile,
-        "mla_sent_on": seen.mla_sent_on.isoformat(),
-        "p50_on": seen.p50_on.isoformat(),
-        "p90_on": seen.p90_on.isoformat(),
-        "strict_on": seen.strict_on.isoformat() if seen.strict_on else None,
-        "open_ended_by": seen.open_ended_by,
-        "gap_days_p50": seen.gap_days_p50,
-        "gap_days_p90": seen.gap_days_p90,
-        "feasible": seen.feasible,
-    }
-
-
-def said(moment: datetime | None) -> str | None:
-    """An instant as RFC 3339 in UTC; None stays None."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z") if moment else None
-
-
 TRANSMITTED = ("sent", "refused", "outcome-unknown", "unavailable")
 
 
-def show(office: Office, request: str, *, at: datetime) -> Plan:
-    """The whole record of one request. Texts a person entered are unsealed; identifiers are not shown.
+def show(office: Office, request: str, *, at: datetime, remarks: bool = False) -> Plan:
+    """The whole record of one request, without identifiers.
+
+    With `remarks`, what people wrote is unsealed: call `flows.opening.opened` before.
 
     Raises:
         LookupError: there is no such request.
@@ -155,19 +106,15 @@ def show(office: Office, request: str, *, at: datetime) -> Plan:
     }
     return (
         told
-        | _outlook(hold, office.policy, at)
+        | outlook(hold, office.policy, at)
         | {
-            "items": [
-                {
-                    "item": item.id,
-                    "type": item.type,
-                    "outcome": item.outcome,
-                    "reference": item.reference,
-                    "held_until": item.held_until.isoformat() if item.held_until else None,
-                }
-                for item in hold.items
+            "items": items(hold),
+            "waits": [
+                {"about": each.about, "asked_by": each.asked_by, "at": said(each.at)}
+                for each in waiting(office, request)
             ],
-            "events": [_event(office, each) for each in events],
+            "erased": next((_erased(each) for each in events if each.kind == "erased"), None),
+            "events": [_event(office, each, remarks=remarks) for each in events],
             "transmissions": [
                 _transmission(each)
                 for each in events
@@ -194,10 +141,18 @@ def show(office: Office, request: str, *, at: datetime) -> Plan:
     )
 
 
-def _event(office: Office, event: Event) -> Plan:
+def _erased(event: Event) -> Plan:
+    body: Mapping[str, Any] = event.body
+    return {"at": said(event.at), "by": body.get("by") or event.actor, "because": body["because"]}
+
+
+def _event(office: Office, event: Event, *, remarks: bool) -> Plan:
+    """An event; what stands for a remark is the remark, or with `remarked` that there is one."""
     body = {key: value for key, value in event.body.items() if key != "sealed"}
     if isinstance(token := body.pop("text", None), str):
-        body["text"] = json.loads(office.vault.unseal(token))
+        body["remarked"] = True
+        if remarks:
+            body["text"] = json.loads(office.vault.unseal(token))
     return {
         "seq": event.seq,
         "kind": event.kind,

@@ -13,13 +13,14 @@ from fractions import Fraction
 from typing import Any
 
 from flows.reading import ConfigurationErrors, Table, shown
-from timeline.rules import Policy, Rung
+from timeline.rules import FourEyes, Policy, Rung
 
 TELLING = ("stderr", "drop", "smtp")
 POLICY_KEYS: Mapping[str, tuple[str, ...]] = {
     "": (
         *("send", "extend", "mla", "announce", "clarify", "acknowledge", "chase", "poll", "review"),
-        *("backoff", "sweep", "catalogue", "preflight", "accounts", "ladder"),
+        *("backoff", "sweep", "catalogue", "preflight", "accounts", "four_eyes"),
+        *("heads", "report", "pace", "ladder"),
     ),
     "send": ("lead",),
     "extend": ("at", "margin"),
@@ -35,6 +36,11 @@ POLICY_KEYS: Mapping[str, tuple[str, ...]] = {
     "catalogue": ("stale_after_days",),
     "preflight": ("long_period_days", "many_identifiers"),
     "accounts": ("have",),
+    "four_eyes": ("emergency", "release", "erase", "approve_within"),
+    "heads": ("every", "after_events", "mail_to"),
+    "report": ("mail_to",),
+    "pace": ("per_minute", "provider"),
+    "pace.provider": ("id", "per_minute"),
     "ladder": ("level", "who", "acknowledge_within", "tell", "mail_to"),
 }
 
@@ -52,6 +58,31 @@ class RungChannels:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Publishing:
+    """When a head of the ledger is signed, and to whom heads and the weekly report are mailed.
+
+    A head is signed when the last one is `every` old, or `after_events` events behind, whichever comes first.
+    """
+
+    every: timedelta
+    after_events: int
+    mail_to: tuple[str, ...]
+    report_to: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pacing:
+    """How often a sweep speaks to one provider in a minute at most; 0: as often as it can."""
+
+    per_minute: int
+    own: Mapping[str, int]
+
+    def of(self, provider: str) -> int:
+        """What holds for a provider."""
+        return self.own.get(provider, self.per_minute)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Decided:
     """All of `policy.toml`: what the clocks need, where people are told, and when a figure counts as old.
 
@@ -65,6 +96,26 @@ class Decided:
     long_period_days: int
     many_identifiers: int
     accounts: tuple[str, ...]
+    publishing: Publishing
+    pacing: Pacing
+
+
+def _pacing(table: Table) -> Pacing:
+    own: dict[str, int] = {}
+    for each in table.tables("provider", POLICY_KEYS["pace.provider"]):
+        provider = each.text("id")
+        if provider in own:
+            each.wrong("id", f"{shown(provider)} stands here twice")
+        own[provider] = each.whole("per_minute", "acts")
+    return Pacing(per_minute=table.whole("per_minute", "acts"), own=own)
+
+
+def _addresses(table: Table) -> tuple[str, ...]:
+    found = table.texts("mail_to")
+    for number, each in enumerate(found):
+        if each.strip() and "@" not in each:
+            table.wrong(f"mail_to[{number}]", f"expected a mail address, found {shown(each)}")
+    return found
 
 
 def _fraction(table: Table) -> Fraction:
@@ -114,7 +165,11 @@ def read_policy(table: Mapping[str, Any], where: str) -> Decided:
     """
     errors: list[str] = []
     top = Table(table, where, POLICY_KEYS[""], errors)
-    part = {name: top.table(name, keys) for name, keys in POLICY_KEYS.items() if name not in ("", "ladder")}
+    part = {
+        name: top.table(name, keys)
+        for name, keys in POLICY_KEYS.items()
+        if name not in ("", "ladder", "pace.provider")
+    }
     rungs = [_rung(each, number) for number, each in enumerate(top.tables("ladder", POLICY_KEYS["ladder"]), start=1)]
     if not rungs:
         top.wrong("ladder", "expected at least one [[ladder]]: somebody must be told")
@@ -136,6 +191,12 @@ def read_policy(table: Mapping[str, Any], where: str) -> Decided:
         sweep_interval=interval,
         imminent_sweeps=_imminent_sweeps(part["sweep"], interval),
         ladder=tuple(rung for rung, _ in rungs),
+        four_eyes=FourEyes(
+            emergency=part["four_eyes"].flag("emergency"),
+            release=part["four_eyes"].flag("release"),
+            erase=part["four_eyes"].flag("erase"),
+            approve_within=part["four_eyes"].duration("approve_within"),
+        ),
     )
     decided = Decided(
         policy=policy,
@@ -144,6 +205,13 @@ def read_policy(table: Mapping[str, Any], where: str) -> Decided:
         long_period_days=part["preflight"].whole("long_period_days", "days", least=1),
         many_identifiers=part["preflight"].whole("many_identifiers", "identifiers", least=1),
         accounts=part["accounts"].texts("have", ()),
+        publishing=Publishing(
+            every=part["heads"].duration("every"),
+            after_events=part["heads"].whole("after_events", "events", least=1),
+            mail_to=_addresses(part["heads"]),
+            report_to=_addresses(part["report"]),
+        ),
+        pacing=_pacing(part["pace"]),
     )
     if errors:
         raise ConfigurationErrors(errors)

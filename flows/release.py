@@ -9,8 +9,9 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.asking import release
-from flows.entry import Person, RequestId, Run, carry_out, form
+from flows.entry import Person, RequestId, Run, Summary, carry_out, form
 from flows.sweeping import Report, work_on
+from timeline.custody import waiting
 
 
 class Reason(StrEnum):
@@ -41,8 +42,10 @@ async def release_request(request: RequestId, because: Because, by: Person) -> S
     seals it in the ledger.
     """
 
-    def work(run: Run) -> Report:
-        release(run.office, request, because=because.value, by=by)
+    def work(run: Run) -> Report | Summary:
+        hold = release(run.office, request, because=because.value, by=by)
+        if "release" in waiting(hold):
+            return {"request": request, "waits": "for a second person, with `holdfast approve` on the command line"}
         return work_on(run.office, [request], progress=run.progress, stop=run.errand.stop, each=run.each)
 
     return await carry_out("release", work)

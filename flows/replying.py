@@ -104,9 +104,8 @@ def record(office: Office, request: str, reply: Reply) -> tuple[Hold, Decision]:
         LookupError: there is no such request.
         ReplyError: the entry is incomplete, contradicts the record, lies in the future, or would show an account.
     """
+    check(office, request, reply)
     hold, now = office.hold(request), office.now()
-    _check(hold, reply, now)
-    name_no_account(office, hold, reference=reply.reference, channel=reply.channel, to=reply.to, by=reply.by)
     events = _events(office, hold, reply)
     at = reply.at.astimezone(UTC) if reply.at else None
     office.append(request, events, at=at)
@@ -118,6 +117,9 @@ def check(office: Office, request: str, reply: Reply) -> None:
     """Whether `record` would take a reply; enters nothing. Raises what `record` raises."""
     hold = office.hold(request)
     _check(hold, reply, office.now())
+    _two_people(office, hold, reply)
+    if reply.text or reply.proof:
+        not_erased(office, hold)
     name_no_account(office, hold, reference=reply.reference, channel=reply.channel, to=reply.to, by=reply.by)
 
 
@@ -159,14 +161,40 @@ def _check(hold: Hold, reply: Reply, now: datetime) -> None:
     _can_be(hold, reply, now)
 
 
+def not_erased(office: Office, hold: Hold) -> None:
+    """Refuse what needs something sealed where the case was erased. `ReplyError` says when and by whom."""
+    if hold.erased_at is None:
+        return
+    erased = next(event for event in office.ledger.events(hold.request) if event.kind == "erased")
+    raise ReplyError(
+        f"{hold.request}: its case was erased on {said(erased.at.date())} by {erased.actor}: its accounts, letters,"
+        " messages and remarks cannot be read by anybody any more, and nothing can be sealed for it"
+    )
+
+
 def name_no_account(office: Office, hold: Hold, **texts: str) -> None:
     """What is kept in clear may not name an account of the request. `ReplyError` says which text does."""
     if any(texts.values()):
+        not_erased(office, hold)
         sealed = str(office.ledger.events(hold.request)[0].body["sealed"])
         accounts = Accounts(item["value"] for item in json.loads(office.vault.unseal(sealed))["items"])
         for name, text in texts.items():
             if accounts.named_in(text):
                 raise ReplyError(f"--{name} names an account, and is kept in clear: put that into --text instead")
+
+
+def _two_people(office: Office, hold: Hold, reply: Reply) -> None:
+    """What waits for a second person is not entered as done either."""
+    if reply.kind == "sent" and reply.action == "send" and "send" in hold.waiting:
+        raise ReplyError(
+            f"{hold.request} waits for a second person: first `holdfast approve {hold.request} --what send`"
+        )
+    releases = reply.kind == "released" or (reply.kind == "sent" and reply.action == "release")
+    if releases and office.policy.four_eyes.release and hold.release_asked_at is None and hold.erased_at is None:
+        raise ReplyError(
+            f"{hold.request}: a release takes two people: first `holdfast release {hold.request} --because TEXT`, and"
+            " another person's `holdfast approve`"
+        )
 
 
 def _can_be(hold: Hold, reply: Reply, now: datetime) -> None:
@@ -199,6 +227,8 @@ def _can_be(hold: Hold, reply: Reply, now: datetime) -> None:
 def _fits(hold: Hold, reply: Reply) -> None:
     """Whether the entry can be true of this request."""
     stops = {stop.kind for stop in hold.terms.instrument.stop_events}
+    if hold.state is State.ERASED and reply.kind not in {"released", "escalation-acknowledged"}:
+        raise ReplyError(f"{hold.request} was erased: record only that it was released, or that somebody took it up")
     if hold.state is State.RELEASED and reply.kind not in {"note", "escalation-acknowledged", "produced"}:
         raise ReplyError(f"{hold.request} is released already: nothing is held under it any more")
     if reply.kind in {"production-announced", "access-requested", "petition-filed"} and reply.kind not in stops:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import TypeVar
 
-from tenacity import RetryCallState, Retrying, retry_if_exception_type, stop_before_delay
+from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from tenacity.wait import wait_base, wait_exponential_jitter
 
 from providers.errors import Unavailable
@@ -45,10 +45,17 @@ def patiently(
         Unavailable: still so when the budget was used up; carries the last Retry-After.
         ProviderError: any other kind, at once.
     """
+    allowed, began = budget.total_seconds(), time.monotonic()
+
+    def used_up(state: RetryCallState) -> bool:
+        # by the clock, and by the waits themselves: `sleep` may not take real time
+        gone = max(time.monotonic() - began, state.idle_for)
+        return gone + state.upcoming_sleep >= allowed
+
     retrying = Retrying(
         retry=retry_if_exception_type(Unavailable),
         wait=_AsAsked(),
-        stop=stop_before_delay(budget.total_seconds()),
+        stop=used_up,
         sleep=sleep,
         reraise=True,
     )

@@ -2,7 +2,8 @@
 
 ============================= ==============================================================================
 ``HOLDFAST_HOME``             ledger, keys, dropped escalations; default: the platform's user data folder
-``HOLDFAST_LEDGER``           ``sqlite:///path``; default: ``ledger.sqlite`` in the home
+``HOLDFAST_LEDGER``           ``sqlite:///path`` or ``postgresql://role@host/database``; default: ``ledger.sqlite``
+                              in the home
 ``HOLDFAST_CONFIG``           the unit's folder, laid over the shipped ``config/``
 ``HOLDFAST_CLOCK``            a simulated instant, for a sandbox ledger only
 ``HOLDFAST_MASTER_KEY``       the key that seals identifiers, base64; default: ``master.key`` in the home
@@ -19,13 +20,16 @@
 ``HOLDFAST_OFFICIAL_DOMAINS`` our official domains, for providers that answer no others
 ``HOLDFAST_SIGNING_P12``      the key with its certificate, PKCS #12, that signs letters (PAdES)
 ``HOLDFAST_SIGNING_PASSWORD`` its password
+``HOLDFAST_HEADS``            the file in which signed heads leave the machine; default: ``heads.jsonl`` in the home
+``HOLDFAST_TSA_URL``          a time-stamp authority (RFC 3161) for signed heads
+``HOLDFAST_TSA_CA``           the certificates (PEM) at the end of its chain
+``HOLDFAST_TSA_POLICY``       the policy (object identifier) its stamps must be under
 ``PREFECT_API_URL``           a Prefect server; without one the work runs directly
 ============================= ==============================================================================
 """
 
 from __future__ import annotations
 
-import getpass
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -51,6 +55,10 @@ VARIABLES = (
     "HOLDFAST_OFFICIAL_DOMAINS",
     "HOLDFAST_SIGNING_P12",
     "HOLDFAST_SIGNING_PASSWORD",
+    "HOLDFAST_HEADS",
+    "HOLDFAST_TSA_URL",
+    "HOLDFAST_TSA_CA",
+    "HOLDFAST_TSA_POLICY",
     "PREFECT_API_URL",
 )
 
@@ -70,10 +78,16 @@ class Settings:
     prefect_api: str
     actor: str
     environ: Mapping[str, str]
+    user: str = ""  # of the operating system, who no variable can change
+
+    @property
+    def in_a_file(self) -> bool:
+        """Whether the ledger is an SQLite file; else it is a PostgreSQL database."""
+        return self.ledger.startswith("sqlite:///")
 
     @property
     def ledger_path(self) -> Path:
-        """The SQLite file."""
+        """The SQLite file. Only where `in_a_file`."""
         return Path(self.ledger.removeprefix("sqlite:///"))
 
     @property
@@ -108,6 +122,18 @@ def read_instant(text: str, name: str) -> datetime:
     return moment.astimezone(UTC)
 
 
+def checked_ledger(address: str, name: str) -> str:
+    """The address of a ledger.
+
+    Raises:
+        SettingsError: it is of no kind that there is; a password in it is not repeated.
+    """
+    if not address.startswith(("sqlite:///", "postgresql://")):
+        found = f"{address.partition('://')[0]}://…" if "://" in address else "something else"
+        raise SettingsError(f"{name}: expected sqlite:///PATH or postgresql://ROLE@HOST/DATABASE, found {found}")
+    return address
+
+
 def load(environ: Mapping[str, str] | None = None) -> Settings:
     """Read the environment.
 
@@ -117,10 +143,9 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
     environ = dict(os.environ if environ is None else environ)
     home = Path(environ["HOLDFAST_HOME"]) if environ.get("HOLDFAST_HOME") else _default_home()
     ledger = environ.get("HOLDFAST_LEDGER") or f"sqlite:///{home / 'ledger.sqlite'}"
-    if not ledger.startswith("sqlite:///"):
-        raise SettingsError(f"HOLDFAST_LEDGER: expected sqlite:///PATH, found {ledger.partition('://')[0]}://…")
+    checked_ledger(ledger, "HOLDFAST_LEDGER")
     clock = environ.get("HOLDFAST_CLOCK")
-    user = _user(environ)
+    user = _user()
     named = environ.get("HOLDFAST_ACTOR", "")
     return Settings(
         home=home,
@@ -130,6 +155,7 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         prefect_api=environ.get("PREFECT_API_URL", "").rstrip("/"),
         actor=f"{user} ({named})" if named else user,
         environ=environ,
+        user=user,
     )
 
 
@@ -139,8 +165,11 @@ def _default_home() -> Path:
     return Path(user_data_path("holdfast", appauthor=False))
 
 
-def _user(environ: Mapping[str, str]) -> str:
+def _user() -> str:
+    """The user this process runs as, from the operating system: LOGNAME and USER could be set to anybody's."""
     try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return f"uid {os.getuid()}" if hasattr(os, "getuid") else environ.get("USERNAME", "unknown")
+        import pwd
+
+        return pwd.getpwuid(os.getuid()).pw_name
+    except (ImportError, KeyError):
+        return f"uid {os.getuid()}" if hasattr(os, "getuid") else os.environ.get("USERNAME", "unknown")

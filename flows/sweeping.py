@@ -10,8 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -19,22 +18,18 @@ from functools import cache
 from pathlib import Path
 
 from flows.acting import Done, act
+from flows.doubts import insist, look
+from flows.lanes import BATCH, Pace, run_lanes
 from flows.office import Office
 from flows.telling import tell_fault
 from ledger.interface import Claim, Event, Json, LeaseLost, LedgerError, Project, Row
-from timeline.decide import Decision, Do, choose, duties
+from timeline.decide import Decision, Do, choose
 
 LEASE = timedelta(minutes=5)
 """Longer than any one act may take; a worker that is gone for longer loses the request to another."""
 
-BATCH = 200
-"""Requests leased at a time."""
-
 STEPS = 12
 """Decisions carried out on one request in one sweep; more means that something does not settle."""
-
-PROVIDERS_AT_ONCE = 8
-"""Providers worked in parallel; each one's requests go one after another."""
 
 PATIENCE = 120.0
 """Seconds that one provider's failures may cost a sweep; then it is not spoken to again until the next one."""
@@ -85,6 +80,10 @@ class Pass:
     stop: threading.Event = field(default_factory=threading.Event)
     only: frozenset[Do] | None = None
     lost: dict[str, float] = field(default_factory=dict)
+    pace: Pace = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "pace", Pace(self.office.catalogue.pacing, self.office.sleep))
 
     def choose(self, wanted: tuple[Decision, ...], provider: str) -> Decision:
         """The duty to do now among those that may be done."""
@@ -121,10 +120,12 @@ def sweep(
         The report; `failed` if any request could not be worked on or any provider failed.
 
     Raises:
+        HistoryLost: the ledger is behind its own signed heads: nothing was done.
         LedgerError: the ledger itself cannot be used.
     """
     now = office.now()
     this = Pass(office=office, now=now, progress=progress, stop=stop or threading.Event())
+    insist(doubts := look(office, now))
     why: dict[str, Json] = {"because": because} if because else {}
     office.ledger.beat("sweep-began", now, {"by": by} | why)
     report = Report(at=now)
@@ -133,10 +134,19 @@ def sweep(
         from flows.mailroom import before_sweep
 
         report.failures += before_sweep(office)  # what came in may settle what is due
-    while not this.stop.is_set() and (
-        claims := office.ledger.claim(now, owner=office.owner, until=office.now() + LEASE, limit=BATCH)
-    ):
-        report.add(work(this, claims, each or queue))
+    ends = now + office.policy.sweep_interval  # what is left then is the next sweep's
+
+    def claim(spare: Collection[str]) -> Sequence[Claim]:
+        if this.stop.is_set() or office.now() >= ends:
+            return ()
+        until = max(now, office.now()) + LEASE  # the clock may have been set back meanwhile
+        return office.ledger.claim(now, owner=office.owner, until=until, limit=BATCH, spare=spare)
+
+    _in_lanes(this, each or queue, report, claim)
+    if not this.stop.is_set():
+        from flows.heads import publish
+
+        report.failures += publish(office, office.now(), doubts)
     body: dict[str, Json] = {
         "by": by,
         "requests": report.looked_at,
@@ -144,6 +154,7 @@ def sweep(
         "failures": len(report.failures),
     }
     office.ledger.beat("sweep-stopped" if this.stop.is_set() else "sweep", office.now(), body | why)
+    office.vault.forget()
     return report
 
 
@@ -164,6 +175,7 @@ def work_on(
     this = Pass(office=office, now=now, progress=progress, stop=stop or threading.Event(), only=only)
     claims: list[Claim] = []
     report = Report(at=now)
+    insist(look(office, now))
     for request in requests:
         taken = office.ledger.claim(now, owner=office.owner, until=now + LEASE, limit=1, request=request)
         claims.extend(taken)
@@ -171,59 +183,74 @@ def work_on(
             report.failures.append((request, "there is no such request in this ledger"))
         elif not taken:
             report.failures.append((request, "another worker has it just now; the next sweep looks again"))
-    report.add(work(this, claims, each or queue))
+    once = [claims]
+    _in_lanes(this, each or queue, report, lambda _: once.pop() if once else ())
     return report
 
 
-def work(this: Pass, claims: Sequence[Claim], each: Each) -> Report:
-    """Work on leased requests: providers in parallel, each provider's requests one after another."""
-    report = Report(at=this.now)
-    by_provider: dict[str, list[Claim]] = {}
-    for claim in claims:
-        by_provider.setdefault(claim.provider, []).append(claim)
-    if len(by_provider) == 1:
-        report.add(each(this, claims))
-    elif by_provider:
-        with ThreadPoolExecutor(min(PROVIDERS_AT_ONCE, len(by_provider)), "provider") as pool:
-            for part in pool.map(lambda claims: each(this, claims), by_provider.values()):
-                report.add(part)
-    return report
+def _in_lanes(
+    this: Pass,
+    each: Each,
+    report: Report,
+    claim: Callable[[Collection[str]], Sequence[Claim]],
+) -> None:
+    """Work on what can be claimed, providers side by side, and add what was done to the report."""
+    lock = threading.Lock()
+
+    def work(claims: Sequence[Claim]) -> None:
+        part = each(this, claims)
+        with lock:
+            report.add(part)
+
+    run_lanes(claim, work)
 
 
 def queue(this: Pass, claims: Sequence[Claim]) -> Report:
-    """Work on one provider's leased requests, one after another."""
-    report = Report(at=this.now)
-    for claim in claims:
-        report.add(_one(this, claim))
+    """Work on one provider's leased requests, one after another, and give back all that settled.
+
+    No more of them than its pace allows while the leases last: the rest is given back at once.
+    """
+    report, settled = Report(at=this.now), list[Claim]()
+    room = this.pace.room(claims[0].provider, LEASE.total_seconds() / 2)
+    try:
+        for number, claim in enumerate(claims):
+            if number >= room or this.stop.is_set():
+                settled += claims[number:]
+                break
+            if _one(this, claim, report):
+                settled.append(claim)
+    finally:
+        this.office.ledger.give_back(*settled)
     return report
 
 
-def _one(this: Pass, claim: Claim) -> Report:
-    """Decide and act on one request until nothing more is due.
+def _one(this: Pass, claim: Claim, report: Report) -> bool:
+    """Decide and act on one request until nothing more is due; gives whether its lease may be given back.
 
-    Only then is the lease given back. A request that does not settle, or whose provider is not spoken to any
-    more, keeps it until it runs out: nobody hammers it, and this sweep ends.
+    A request that does not settle, or whose provider is not spoken to any more, keeps it until it runs out:
+    nobody hammers it, and this sweep ends.
     """
-    report, office, now = Report(at=this.now), this.office, this.now
+    office, now = this.office, this.now
     try:
-        # It may have waited behind others: work under a fresh lease, or not at all.
-        claim = office.ledger.renew(claim, until=office.now() + LEASE, now=office.now())
-        for _ in range(STEPS):
+        for step in range(STEPS):
             if this.stop.is_set():
-                office.ledger.give_back(claim)
-                break
-            report.looked_at = 1
-            hold = office.hold(claim.request)
-            wanted = duties(hold, office.policy)
-            decision = this.choose(wanted, claim.provider)
+                return True
+            # It may have waited behind others: work under a lease that lasts for the act, or not at all.
+            at = office.now()
+            if claim.until - at < LEASE / 2:
+                claim = office.ledger.renew(claim, until=at + LEASE, now=at)
+            report.looked_at += step == 0
+            current = office.histories.current(claim.request)
+            decision = this.choose(current.duties, claim.provider)
             if not decision.due(now):
-                if this.only is None and choose(wanted, now).due(now):
+                if this.only is None and choose(current.duties, now).due(now):
                     report.failures.append((claim.request, "its provider gives no answer; the next sweep asks again"))
-                else:
-                    office.ledger.give_back(claim)
-                break
+                    return False
+                return True
+            if decision.action in SPOKEN:
+                this.pace.wait(claim.provider)
             began = time.monotonic()
-            done = act(office, claim, hold, decision)
+            done = act(office, claim, current.hold, decision)
             report.done.append(done)
             if done.failed:
                 report.failures.append((claim.request, done.failed))
@@ -232,8 +259,7 @@ def _one(this: Pass, claim: Claim) -> Report:
                     this.lost[claim.provider] = this.lost.get(claim.provider, 0.0) + cost
             if this.progress:
                 this.progress(done)
-        else:
-            report.failures.append((claim.request, f"did not settle in {STEPS} steps; the next sweep goes on"))
+        report.failures.append((claim.request, f"did not settle in {STEPS} steps; the next sweep goes on"))
     except LeaseLost:
         report.failures.append((claim.request, "its lease ran out; another worker has it"))
     except LedgerError as error:
@@ -242,7 +268,7 @@ def _one(this: Pass, claim: Claim) -> Report:
         what = f"{type(error).__name__} in {place(error)}: a fault of Holdfast"
         report.failures.append((claim.request, what))
         _own_fault(office, claim, what)
-    return report
+    return False
 
 
 def _own_fault(office: Office, claim: Claim, what: str) -> None:

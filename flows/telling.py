@@ -107,13 +107,17 @@ class Alarm:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Notice:
-    """What a person is told that concerns no single request, such as mail. `about` is one word for it."""
+    """What a person is told that concerns no single request, such as mail. `about` is one word for it.
+
+    `see` says what to type next.
+    """
 
     level: int
     who: str
     about: str
     because: str
     at: datetime
+    see: str = "See what came in:  holdfast inbox"
 
     @property
     def subject(self) -> str:
@@ -123,7 +127,7 @@ class Notice:
     @property
     def text(self) -> str:
         """The whole of it, with what to type next."""
-        return f"{self.because}\n\nSee what came in:  holdfast inbox\n"
+        return f"{self.because}\n\n{self.see}\n"
 
     @property
     def stem(self) -> str:
@@ -241,18 +245,27 @@ def _drop(folder: Path, message: Said) -> None:
 
 
 def _mail(environ: Mapping[str, str], to: str, message: Said) -> None:
-    address = environ.get("HOLDFAST_SMTP", "")
-    if not address or not to:
+    if not environ.get("HOLDFAST_SMTP") or not to:
         raise ValueError("no mail server (HOLDFAST_SMTP) or no address (policy.toml, ladder: mail_to)")
-    server = urlsplit(address)
-    if server.scheme not in {"smtp", "smtps", "smtp+starttls"} or not server.hostname:
-        raise ValueError("HOLDFAST_SMTP: expected smtp://HOST:PORT, smtp+starttls://… or smtps://…")
     mail = EmailMessage()
-    mail["From"] = environ.get("HOLDFAST_MAIL_FROM") or f"holdfast@{server.hostname}"
     mail["To"] = to
     mail["Subject"] = message.subject
     mail["X-Priority"] = "1" if message.level > 1 else "2"
     mail.set_content(message.text)
+    post(environ, mail)
+
+
+def post(environ: Mapping[str, str], mail: EmailMessage) -> None:
+    """Hand a mail to the unit's own people to the mail server (HOLDFAST_SMTP), from HOLDFAST_MAIL_FROM.
+
+    Raises:
+        ValueError: no mail server is named, or not as one is written.
+        OSError, SMTPException: it was not taken.
+    """
+    server = urlsplit(environ.get("HOLDFAST_SMTP", ""))
+    if server.scheme not in {"smtp", "smtps", "smtp+starttls"} or not server.hostname:
+        raise ValueError("HOLDFAST_SMTP: expected smtp://HOST:PORT, smtp+starttls://… or smtps://…")
+    mail["From"] = environ.get("HOLDFAST_MAIL_FROM") or f"holdfast@{server.hostname}"
     secure = ssl.create_default_context(cafile=environ.get("HOLDFAST_MAIL_CA") or None)
     if server.scheme == "smtps":
         link: smtplib.SMTP = smtplib.SMTP_SSL(

@@ -27,13 +27,13 @@ from typing import Any
 from flows.acting import Done
 from flows.alarming import NEVER, Alarms, Say, lasting
 from flows.catalogue import Catalogue
+from flows.ledgers import open_ledger
 from flows.office import office, open_catalogue
 from flows.prefect_api import How
 from flows.running import run_sweep
 from flows.settings import Settings, SettingsError
 from flows.sweeping import place
-from ledger.interface import LedgerError
-from ledger.sqlite import SqliteLedger
+from ledger.interface import Ledger, LedgerError
 from providers.errors import ConfigurationError
 
 INTERVALS_ALLOWED = 2
@@ -347,7 +347,7 @@ def health(settings: Settings, now: datetime, *, within: float = LEDGER_WITHIN) 
         return Health(status=UNKNOWN, lines=(f"it cannot be known whether anything is swept: {what}",))
 
 
-def _health(ledger: SqliteLedger, now: datetime, interval: timedelta) -> Health:
+def _health(ledger: Ledger, now: datetime, interval: timedelta) -> Health:
     allowed = interval * INTERVALS_ALLOWED
     last, began, stopped = (ledger.last_beat(name) for name in ("sweep", "sweep-began", "sweep-stopped"))
     overdue = len(ledger.due(now - allowed, limit=MOST_OVERDUE))
@@ -381,15 +381,15 @@ def _health(ledger: SqliteLedger, now: datetime, interval: timedelta) -> Health:
 
 
 @contextmanager
-def _opened(settings: Settings, within: float = LEDGER_WITHIN) -> Iterator[SqliteLedger]:
-    ledger = SqliteLedger.open(settings.ledger_path, timeout=within)
+def _opened(settings: Settings, within: float = LEDGER_WITHIN) -> Iterator[Ledger]:
+    ledger = open_ledger(settings, timeout=within)
     try:
         yield ledger
     finally:
         ledger.close()
 
 
-def _next_after(ledger: SqliteLedger, moment: datetime) -> datetime | None:
+def _next_after(ledger: Ledger, moment: datetime) -> datetime | None:
     """The earliest `next_at` after a moment."""
     first = ledger.next_due_at()
     if first is None or first > moment:

@@ -156,7 +156,7 @@ class Book(Proofs, Seals):
 
     def events(self, request: str) -> tuple[Event, ...]:
         """The history of one request, oldest first."""
-        with self._store.reading() as say:
+        with self._store.asking() as say:
             history = self._history(say, request, self._turns.page_in_hand())
         if self._turns.page_in_hand() is None:  # else it may never be committed
             self._histories.keep({request: history})
@@ -170,7 +170,7 @@ class Book(Proofs, Seals):
     def records(self, request: str = "", *, after: int = 0) -> Iterator[Record]:
         """Events exactly as stored. See `Ledger.records`."""
         if request:
-            with self._store.reading() as say:
+            with self._store.asking() as say:
                 yield from say.history(request, after=after)
             return
         with self._store.streaming() as say:
@@ -214,12 +214,12 @@ class Book(Proofs, Seals):
 
     def next_due_at(self) -> datetime | None:
         """The earliest `next_at` of all."""
-        with self._store.reading() as say:
+        with self._store.asking() as say:
             return say.next_due_at()
 
     def find_live(self, blind: str) -> tuple[str, ...]:
         """Requests that are not final and hold an item with this blind digest, by id."""
-        with self._store.reading() as say:
+        with self._store.asking() as say:
             return say.find_live(blind)
 
     # ---- leases -----------------------------------------------------------------------------------------
@@ -267,7 +267,7 @@ class Book(Proofs, Seals):
 
     def kept(self, digest: str) -> bytes:
         """The bytes of a digest."""
-        with self._store.reading() as say:
+        with self._store.asking() as say:
             content = say.kept(digest)
         if content is None:
             raise LedgerError(f"{self._store.name}: nothing is kept as {digest}: restore a backup that has it")
@@ -280,7 +280,7 @@ class Book(Proofs, Seals):
 
     def last_beat(self, name: str) -> tuple[datetime, Mapping[str, Json]] | None:
         """The last sign of life of that name."""
-        with self._store.reading() as say:
+        with self._store.asking() as say:
             return say.last_beat(name)
 
     @contextmanager

@@ -74,11 +74,7 @@ def read_instant(text: str) -> datetime:
 def wrong(value: object) -> str:
     """The place below `value` that has no canonical text, and why; empty if all has one."""
     if isinstance(value, str):
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            return ": half a character (a lone surrogate) cannot be written"
-        return ": the character U+0000 cannot be stored" if "\0" in value else ""
+        return _wrong_text(value)
     if value is None or isinstance(value, bool):
         return ""
     if isinstance(value, int):
@@ -98,3 +94,14 @@ def wrong(value: object) -> str:
     if isinstance(value, float):
         return ": a fraction has no single way of being written; use a whole number or text"
     return f": expected text, a whole number, true, false, null, a list or a table; found {type(value).__name__}"
+
+
+def _wrong_text(text: str) -> str:
+    if "\0" in text:
+        return ": the character U+0000 cannot be stored"
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return ": half a character (a lone surrogate) cannot be written"
+    return ""

@@ -53,7 +53,7 @@ class Proofs:
 
     def heads(self) -> tuple[str, ...]:
         """The signed heads that were kept."""
-        with self._store.reading() as say:
+        with self._store.asking() as say:
             return tuple(say.heads())
 
     @contextmanager

@@ -177,6 +177,20 @@ def tree(connection: sqlite3.Connection) -> None:
     )
 
 
+@migration
+def unit_keys(connection: sqlite3.Connection) -> None:
+    """Keys of the whole unit, wrapped by the master key in use; empty until the master key was changed once."""
+    _run(
+        connection,
+        """CREATE TABLE unit_keys (
+            name TEXT PRIMARY KEY,
+            master TEXT NOT NULL,
+            wrapped BLOB NOT NULL
+        ) STRICT""",
+        *_never_replaced("unit_keys", "name"),
+    )
+
+
 def _unchanging(table: str) -> tuple[str, str]:
     return (
         f"""CREATE TRIGGER {table}_never_updated BEFORE UPDATE ON {table}

@@ -105,6 +105,12 @@ class SqliteStore:
             yield SqliteStatements(connection)
 
     @contextmanager
+    def asking(self) -> Iterator[Statements]:
+        """For a single statement that reads."""
+        with told(self._path):
+            yield SqliteStatements(self._files.here())
+
+    @contextmanager
     def streaming(self, *, as_it_is: bool = False) -> Iterator[Statements]:
         """One view for a long read."""
         with self._files.streaming() as connection:

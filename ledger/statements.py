@@ -15,7 +15,7 @@ from ledger import index, schema
 from ledger.canonical import Json, canonical, in_utc, instant, read_instant
 from ledger.interface import Claim, Finding, Row
 from ledger.records import Record
-from ledger.vault import CaseKey, Sealed
+from ledger.vault import CaseKey, Sealed, UnitKey
 
 FEW = 256  # up to so many due, sorting them all is the quickest way
 
@@ -284,6 +284,30 @@ class SqliteStatements:
         ).fetchall()
         self._connection.execute("DELETE FROM case_keys")
         self._connection.executemany("INSERT INTO case_keys VALUES (?, ?, ?, ?)", others)
+
+    def case_keys(self) -> Iterator[CaseKey]:
+        """The keys of all cases."""
+        for id_, case, master, wrapped in self._connection.execute("SELECT * FROM case_keys ORDER BY rowid"):
+            yield CaseKey(id=id_, case=case, master=master, wrapped=wrapped)
+
+    def master(self) -> str | None:
+        """The id of the master key that is used."""
+        found = self._connection.execute("SELECT master FROM unit_keys LIMIT 1").fetchone()
+        return found[0] if found else self.meta().get("master")
+
+    def unit_key(self, name: str) -> UnitKey | None:
+        """A key of the unit."""
+        found = self._connection.execute("SELECT master, wrapped FROM unit_keys WHERE name = ?", (name,)).fetchone()
+        return None if found is None else UnitKey(name=name, master=found[0], wrapped=found[1])
+
+    def replace_keys(self, cases: Sequence[CaseKey], unit: Sequence[UnitKey]) -> None:
+        """Put these in the place of all keys; the pages of the older ones are given up, as by `drop_case_key`."""
+        self._connection.execute("DELETE FROM case_keys")
+        values = [(each.id, each.case, each.master, each.wrapped) for each in cases]
+        self._connection.executemany("INSERT INTO case_keys VALUES (?, ?, ?, ?)", values)
+        self._connection.execute("DELETE FROM unit_keys")
+        own = [(each.name, each.master, each.wrapped) for each in unit]
+        self._connection.executemany("INSERT INTO unit_keys VALUES (?, ?, ?)", own)
 
     def put_sealed(self, sealed: Sealed) -> None:
         """Store sealed bytes."""

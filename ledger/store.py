@@ -15,7 +15,7 @@ from typing import Protocol
 from ledger.index import Stored
 from ledger.interface import Claim, Finding, Json, LedgerError, Row
 from ledger.records import Record
-from ledger.vault import CaseKey, Sealed
+from ledger.vault import CaseKey, Sealed, UnitKey
 
 
 class Statements(Protocol):
@@ -117,6 +117,18 @@ class Statements(Protocol):
     def put_case_key(self, key: CaseKey) -> None:
         """Store the key of a case that has none."""
 
+    def case_keys(self) -> Iterator[CaseKey]:
+        """The keys of all cases."""
+
+    def master(self) -> str | None:
+        """The id of the master key that is used: that of the unit's keys, else the one noted first (`meta`)."""
+
+    def unit_key(self, name: str) -> UnitKey | None:
+        """A key of the unit."""
+
+    def replace_keys(self, cases: Sequence[CaseKey], unit: Sequence[UnitKey]) -> None:
+        """Put these in the place of all keys of cases and of the unit, with as little of the older ones left."""
+
     def drop_case_key(self, case: str) -> None:
         """Delete the key of a case so that as little as possible of it stays behind."""
 
@@ -160,6 +172,9 @@ class Store(Protocol):
 
     def reading(self) -> AbstractContextManager[Statements]:
         """One view for a few statements; within a transaction of this thread, that one."""
+
+    def asking(self) -> AbstractContextManager[Statements]:
+        """For a single statement that reads, without a view of its own; within a transaction of this thread, that."""
 
     def streaming(self, *, as_it_is: bool = False) -> AbstractContextManager[Statements]:
         """One unchanging view for a long read, beside everything else. `as_it_is`: damaged text does not raise."""

@@ -17,30 +17,36 @@ they are, or their master key is.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import hmac
 import os
 import secrets
-import stat
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Protocol
+from functools import lru_cache
+from typing import NamedTuple, Protocol
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from ledger.canonical import canonical
-from ledger.files import appearing
 from ledger.interface import LedgerError, LedgerUnusable
+from ledger.master import KEY_BYTES, VARIABLE, Keyring, MasterKey
 
-VARIABLE = "HOLDFAST_MASTER_KEY"
-_KEY_BYTES = 32
+__all__ = [
+    "VARIABLE",
+    "CaseKey",
+    "Erased",
+    "Keyring",
+    "MasterChanged",
+    "MasterKey",
+    "SealStore",
+    "Sealed",
+    "UnitKey",
+    "Vault",
+]
+
 _NONCE_BYTES = 12  # random: far below 2^32 seals under one case key
 _AT_HAND = 1024  # case keys in memory at most
 
@@ -49,12 +55,25 @@ class Erased(LedgerError):
     """The case was erased: what was sealed for it cannot be read by anybody any more."""
 
 
+class MasterChanged(LedgerError):
+    """The ledger uses another master key by now. Nothing was written: take that one, and do it again."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CaseKey:
     """A case's key, wrapped by the master key whose id is `master`."""
 
     id: str
     case: str
+    master: str
+    wrapped: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UnitKey:
+    """A key of the whole unit ("blind", "heads"), wrapped by the master key whose id is `master`."""
+
+    name: str
     master: str
     wrapped: bytes = field(repr=False)
 
@@ -71,24 +90,52 @@ class Sealed:
     @property
     def context(self) -> bytes:
         """What the seal is bound to."""
-        return _bytes({"case": self.case, "case_key": self.case_key, "purpose": self.purpose})
+        return _context(self.case, self.case_key, self.purpose)
 
     @property
     def token(self) -> str:
         """Names the sealed bytes by what they are: `seal-` and 64 hex digits."""
-        digest = hashlib.sha256(len(self.context).to_bytes(8, "big") + self.context)
+        context = self.context
+        digest = hashlib.sha256(len(context).to_bytes(8, "big") + context)
         digest.update(self.box)
         return f"seal-{digest.hexdigest()}"
+
+
+class _Held(NamedTuple):
+    """The master key in use: replaced as a whole, so that no thread sees a half of two."""
+
+    id: str
+    wrapping: AESGCM
+    master: MasterKey
 
 
 class SealStore(Protocol):
     """Where sealed bytes are kept. Each method is one transaction and raises `LedgerError` and its kinds."""
 
     def bind_master(self, master: str) -> str:
-        """Note the master key's id, if none is noted yet; gives the noted one."""
+        """Note the master key's id, if none is noted yet; gives the one that is used now."""
+
+    def unit_key(self, name: str) -> UnitKey | None:
+        """A key of the unit; None where none is stored: it follows from the master key."""
+
+    def rewrap(self, old: str, new: str, unit: Sequence[UnitKey], again: Callable[[CaseKey], CaseKey]) -> int:
+        """Change the master key in one step: every case's key is replaced by `again` of it, the unit's by these.
+
+        Gives the number of cases. `MasterChanged`: `old` is not the one that is used. What `again` raises comes out.
+        `LedgerBusy` once it is done: a reader still holds an old page: `clear_journal` later.
+        """
+
+    def clear_journal(self) -> None:
+        """Clear what deleted keys left in journals. `LedgerBusy`: call again."""
 
     def put_case_key(self, key: CaseKey) -> CaseKey:
-        """Store a case's key; gives the one that is stored, which is another writer's if that was faster."""
+        """Store a case's key; gives the one that is stored, which is another writer's if that was faster.
+
+        `MasterChanged`: it is wrapped by another master key than the one that is used now.
+        """
+
+    def case_keys(self) -> Iterator[CaseKey]:
+        """Every case's key."""
 
     def case_key(self, case: str) -> CaseKey | None:
         """The case's key; None if it has none, or none any more."""
@@ -103,102 +150,108 @@ class SealStore(Protocol):
         """The sealed bytes of a token."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class MasterKey:
-    """The unit's key: 32 bytes from which all others are derived. Lost with it: everything sealed."""
-
-    secret: bytes = field(repr=False)
-
-    def __post_init__(self) -> None:
-        if len(self.secret) != _KEY_BYTES:
-            raise LedgerUnusable(f"a master key is {_KEY_BYTES} bytes, this one is {len(self.secret)}")
-
-    @property
-    def id(self) -> str:
-        """Names the key without giving it away."""
-        return self.derive("id").hex()[:32]
-
-    def derive(self, purpose: str) -> bytes:
-        """A key of 32 bytes for one purpose (HKDF-SHA256)."""
-        info = f"holdfast {purpose} 1".encode()
-        return HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=None, info=info).derive(self.secret)
-
-    @classmethod
-    def load(cls, path: Path, environ: Mapping[str, str]) -> MasterKey:
-        """The key from the environment variable HOLDFAST_MASTER_KEY if it is set, else from the file; both base64.
-
-        Raises:
-            LedgerUnusable: there is none, others may read the file, or it is not 32 bytes in base64.
-        """
-        if text := environ.get(VARIABLE, "").strip():
-            return cls._decoded(text, f"the environment variable {VARIABLE}")
-        try:
-            with path.open("rb") as file:
-                mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
-                content = file.read(1024)
-        except FileNotFoundError:
-            raise LedgerUnusable(
-                f"{path}: there is no master key: restore it from its backup, or set {VARIABLE}. Only for a new "
-                "ledger may a new key be made: with another key, what was sealed cannot be read"
-            ) from None
-        except OSError as error:
-            raise LedgerUnusable(f"{path}: the master key cannot be read: {error.strerror}") from None
-        if mode & 0o077:
-            raise LedgerUnusable(
-                f"{path}: others may read the master key (mode {mode:04o}): chmod 600 it, and consider who may have"
-            )
-        return cls._decoded(content.decode("ascii", "replace").strip(), str(path))
-
-    @classmethod
-    def create(cls, path: Path) -> MasterKey:
-        """Draw a new key and put it into a new file of mode 0600, on the disk when this returns.
-
-        Raises:
-            LedgerUnusable: the file exists (it is never written over), or cannot be written.
-        """
-        key = cls(secret=secrets.token_bytes(_KEY_BYTES))
-        try:
-            with appearing(path) as draft:
-                draft.write_bytes(base64.b64encode(key.secret) + b"\n")
-        except FileExistsError:
-            raise LedgerUnusable(f"{path}: there is a master key already: use it, it is never written over") from None
-        except OSError as error:
-            raise LedgerUnusable(f"{path}: the master key cannot be written: {error.strerror}") from None
-        return key
-
-    @classmethod
-    def _decoded(cls, text: str, where: str) -> MasterKey:
-        try:
-            secret = base64.b64decode(text, validate=True)
-        except (binascii.Error, ValueError):
-            raise LedgerUnusable(f"{where}: the master key is not base64: restore it from its backup") from None
-        if len(secret) != _KEY_BYTES:
-            raise LedgerUnusable(
-                f"{where}: a master key is {_KEY_BYTES} bytes in base64, this one is {len(secret)}: "
-                "restore it from its backup"
-            )
-        return cls(secret=secret)
-
-
 class Vault:
     """Seals and unseals with one master key. Thread-safe as far as its store is.
 
+    Args:
+        store: where sealed bytes are kept.
+        master: the unit's key.
+        ring: where another one may be found, if the ledger uses another by now: without it, only `master` is used.
+
     Raises:
-        LedgerUnusable: the store was used with another master key before; nothing was written.
+        LedgerUnusable: the store is used with another master key; nothing was written.
     """
 
-    def __init__(self, store: SealStore, master: MasterKey) -> None:
+    def __init__(self, store: SealStore, master: MasterKey, *, ring: Keyring | None = None) -> None:
+        self._store, self._ring = store, ring
+        self._keys: dict[str, tuple[str, AESGCM]] = {}
         noted = store.bind_master(master.id)
-        if noted != master.id:
+        if noted == master.id:
+            self._use(master)
+        else:
+            self._use(self._find(noted, master.id))
+
+    def _find(self, wanted: str, ours: str) -> MasterKey:
+        found = self._ring.find(wanted) if self._ring else None
+        if found is None:
             raise LedgerUnusable(
-                f"this is not the ledger's master key: it was made with key {noted}, this is {master.id}: "
+                f"this is not the ledger's master key: it was made with key {wanted}, this is {ours}: "
                 "restore the right one from its backup; nothing was written"
             )
-        self._store = store
-        self._master = master.id
-        self._wrapping = AESGCM(master.derive("wrap"))
-        self._blinding = master.derive("blind")
-        self._keys: dict[str, tuple[str, AESGCM]] = {}
+        return found
+
+    def _use(self, master: MasterKey) -> None:
+        self._held = _Held(master.id, AESGCM(master.derive("wrap")), master)
+        self._blinding = self.derive("blind")
+        if self._ring is not None:
+            self._ring.settle(master.id)
+
+    def _follow(self) -> None:
+        """Take the master key that the ledger uses now, where another process has changed it."""
+        noted = self._store.bind_master(self._held.id)
+        if noted != self._held.id:
+            self._use(self._find(noted, self._held.id))
+
+    @property
+    def master(self) -> str:
+        """The id of the master key that is used."""
+        return self._held.id
+
+    def derive(self, purpose: str) -> bytes:
+        """The unit's key for one purpose, 32 bytes: "blind" for digests of accounts, "heads" for signed heads.
+
+        It follows from the master key that the ledger was made with, and stays when that is changed for another.
+        """
+        stored = self._store.unit_key(purpose)
+        if stored is None:
+            return self._held.master.derive(purpose)
+        bound = _bytes({"key": purpose, "master": stored.master})
+        return self._opened(stored.wrapped, bound, f"key for {purpose}")
+
+    def rotate(self, new: MasterKey) -> int:
+        """Wrap every key anew with another master key, in one step: all of them or none. Gives the number of cases.
+
+        Nothing is sealed anew, and the keys of `derive` stay what they are: digests and signatures keep their worth.
+        Both keys must be on disk. What was written before the change can still be read with the older one, in
+        backups above all.
+
+        Raises:
+            MasterChanged: another process has changed it meanwhile.
+            LedgerBusy: a reader still holds a page with older keys: if `master` is the new one, `clear` later.
+        """
+        if new.id == self._held.id:
+            return 0
+        unit = [_unit_key(name, self.derive(name), new) for name in UNIT_KEYS]
+
+        def again(key: CaseKey) -> CaseKey:
+            return _wrapped(key.id, key.case, self._raw(key), new)
+
+        try:
+            return self._store.rewrap(self._held.id, new.id, unit, again)
+        finally:
+            if self._store.bind_master(self._held.id) == new.id:
+                self._use(new)
+
+    def clear(self) -> None:
+        """Clear what erased and replaced keys left in journals. `LedgerBusy`: a reader still holds a page."""
+        self._store.clear_journal()
+
+    def cases(self) -> int:
+        """How many cases have a key."""
+        return sum(1 for _ in self._store.case_keys())
+
+    def wrong(self) -> Iterator[str]:
+        """What of the keys does not open, in words: tries every one."""
+        for name in UNIT_KEYS:
+            try:
+                self.derive(name)
+            except LedgerError as error:
+                yield str(error)
+        for key in self._store.case_keys():
+            try:
+                self._raw(key)
+            except LedgerError as error:
+                yield str(error)
 
     def seal(self, case: str, plaintext: bytes, purpose: str) -> str:
         """Seal bytes for a case and store them; gives the token that unseals them. `purpose` says what they are.
@@ -217,9 +270,7 @@ class Vault:
         `prepare`; that the case was erased meanwhile is noticed where the bytes are stored (`Erased`), so that
         nothing sealed with a destroyed key ever stands in the ledger.
         """
-        id_, opener = self._keys.get(case) or self._at_hand(
-            self._store.case_key(case) or self._store.put_case_key(self._new_case_key(case))
-        )
+        id_, opener = self._keys.get(case) or self._at_hand(self._store.case_key(case) or self._begun(case))
         nonce = os.urandom(_NONCE_BYTES)
         unfilled = Sealed(case_key=id_, case=case, purpose=purpose, box=b"")
         return replace(unfilled, box=nonce + opener.encrypt(nonce, plaintext, unfilled.context))
@@ -281,34 +332,67 @@ class Vault:
         content = _bytes({"type": type, "value": unicodedata.normalize("NFKC", folded)})
         return hmac.digest(self._blinding, content, "sha256").hex()
 
-    def _new_case_key(self, case: str) -> CaseKey:
-        id_, nonce = secrets.token_hex(16), os.urandom(_NONCE_BYTES)
-        wrapped = self._wrapping.encrypt(nonce, secrets.token_bytes(_KEY_BYTES), self._bound_to(id_, case))
-        return CaseKey(id=id_, case=case, master=self._master, wrapped=nonce + wrapped)
+    def _begun(self, case: str) -> CaseKey:
+        """A new key for a case, stored; another writer's if that was faster."""
+        id_, secret = secrets.token_hex(16), secrets.token_bytes(KEY_BYTES)
+        try:
+            return self._store.put_case_key(_wrapped(id_, case, secret, self._held.master))
+        except MasterChanged:
+            self._follow()
+            return self._store.put_case_key(_wrapped(id_, case, secret, self._held.master))
 
     def _at_hand(self, key: CaseKey) -> tuple[str, AESGCM]:
         """Unwrap a case's key, as the store has it now, and keep it at hand."""
         if len(self._keys) >= _AT_HAND:
             self._keys.clear()
-        opened = self._keys[key.case] = key.id, self._unwrapped(key)
+        opened = self._keys[key.case] = key.id, AESGCM(self._raw(key))
         return opened
 
-    def _unwrapped(self, key: CaseKey) -> AESGCM:
+    def _raw(self, key: CaseKey) -> bytes:
+        if key.master != self._held.id:  # changed by another process, or by another thread since it was read
+            self._follow()
+            key = self._store.case_key(key.case) or key
+        return self._opened(key.wrapped, _bound_to(key.id, key.case, key.master), f"key of case {key.case}")
+
+    def _opened(self, wrapped: bytes, bound: bytes, what: str) -> bytes:
         try:
-            nonce, wrapped = key.wrapped[:_NONCE_BYTES], key.wrapped[_NONCE_BYTES:]
-            return AESGCM(self._wrapping.decrypt(nonce, wrapped, self._bound_to(key.id, key.case)))
+            return self._held.wrapping.decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], bound)
         except (InvalidTag, ValueError):
             raise LedgerUnusable(
-                f"the key of case {key.case} does not open with this master key: it was altered, or wrapped by "
-                f"another (it names {key.master}): restore a backup"
+                f"the {what} does not open with this master key ({self._held.id}): it was altered, or wrapped by "
+                "another: restore a backup"
             ) from None
 
-    def _bound_to(self, case_key: str, case: str) -> bytes:
-        return _bytes({"case": case, "case_key": case_key, "master": self._master})
+
+UNIT_KEYS = ("blind", "heads")
+
+
+def _wrap(secret: bytes, bound: bytes, master: MasterKey) -> bytes:
+    nonce = os.urandom(_NONCE_BYTES)
+    return nonce + AESGCM(master.derive("wrap")).encrypt(nonce, secret, bound)
+
+
+def _wrapped(id_: str, case: str, secret: bytes, master: MasterKey) -> CaseKey:
+    wrapped = _wrap(secret, _bound_to(id_, case, master.id), master)
+    return CaseKey(id=id_, case=case, master=master.id, wrapped=wrapped)
+
+
+def _unit_key(name: str, secret: bytes, master: MasterKey) -> UnitKey:
+    wrapped = _wrap(secret, _bytes({"key": name, "master": master.id}), master)
+    return UnitKey(name=name, master=master.id, wrapped=wrapped)
+
+
+def _bound_to(case_key: str, case: str, master: str) -> bytes:
+    return _bytes({"case": case, "case_key": case_key, "master": master})
 
 
 def _altered(token: str) -> LedgerUnusable:
     return LedgerUnusable(f"{token}: what is stored there is not what was sealed: run verify, and restore a backup")
+
+
+@lru_cache(maxsize=1024)  # a case's seals come one after another
+def _context(case: str, case_key: str, purpose: str) -> bytes:
+    return _bytes({"case": case, "case_key": case_key, "purpose": purpose})
 
 
 def _bytes(value: dict[str, str]) -> bytes:

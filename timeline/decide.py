@@ -13,7 +13,7 @@ The rungs, top down (`LADDER`):
 3.  the lapse, recorded and told: before anything that might hide it
 4.  the **imminent** rung: fewer than N sweep intervals before a strict expiry, whatever any back-off,
     window or other signal says: extend now, and tell the top of the ladder
-5.  the first sending
+5.  the first sending, or who must approve it
 6.  the release
 7.  the extension in its window; what a person must do about it, or about an end that no extension moves
 8.  what a person must know or decide, level by level until one acknowledges
@@ -21,7 +21,7 @@ The rungs, top down (`LADDER`):
 10. a review of holds without an end
 
 On one rung acts come before telling, and the higher level of telling before the lower. Rungs 3, 4 and 7 are in
-`timeline.ending`, rung 8 in `timeline.people`, the others here.
+`timeline.ending`, rung 8 in `timeline.people`, what waits for a second person in `timeline.custody`, the others here.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import chain as joined
 
+from timeline.custody import of_erased, second_person
 from timeline.days import said, said_at, said_long, start_of
 from timeline.dues import Within, running, within
 from timeline.duty import (
@@ -94,6 +95,8 @@ def _urgency(each: Decision) -> tuple[int, bool, int, datetime | None]:
 def duties(hold: Hold, policy: Policy) -> tuple[Decision, ...]:
     """All that the record asks for, due or not, most urgent rung first. Empty: final."""
     seen = look_at(hold, policy)
+    if hold.erased_at is not None:
+        return tuple(of_erased(seen))
     return tuple(joined.from_iterable([rung(seen) for rung in LADDER]))
 
 
@@ -176,8 +179,8 @@ def _asked_to_say(seen: Sight) -> Iterator[Decision]:
     hold = seen.hold
     if not seen.live or hold.unsent:
         return
-    able, known = hold.terms.abilities, hold.clarification
-    if hold.answering is not None and known is not None and not known[2] and hold.answering[1] >= known[1]:
+    able = hold.terms.abilities
+    if hold.answering is not None and hold.answering[2] in hold.unanswered:
         yield from _tell_provider(
             seen,
             Do.CLARIFY,
@@ -231,7 +234,7 @@ def _tell_provider(
 
 def _send(seen: Sight) -> Iterator[Decision]:
     hold = seen.hold
-    if not seen.live or not hold.unsent:
+    if not seen.live or not hold.unsent or "send" in hold.waiting:
         return
     act = hold.act("send")
     if act is None:
@@ -246,10 +249,20 @@ def _send(seen: Sight) -> Iterator[Decision]:
 # 6: the release
 
 
+_TWO_PEOPLE = (
+    "produced, and the law makes the release a duty: ask for it with `holdfast release {}`, and have a second person"
+    " approve it"
+)
+
+
 def _release(seen: Sight) -> Iterator[Decision]:
     hold, asked = seen.hold, seen.hold.release_asked_at
     due = asked or (hold.produced_at if hold.terms.instrument.release_duty else None)
     if due is None or hold.unsent or seen.state in {State.RELEASED, State.REFUSED, State.NOT_HELD}:
+        return
+    if asked is None and (seen.policy.four_eyes.release or "release" in hold.waiting):
+        if "release" not in hold.waiting:
+            yield from tell(seen, "release", due, lambda: _TWO_PEOPLE.format(hold.request), again=seen.patience)
         return
     yield from _tell_provider(
         seen,
@@ -315,6 +328,7 @@ LADDER: tuple[Callable[[Sight], Iterator[Decision]], ...] = (
     lapse,
     imminent,
     _send,
+    second_person,
     _release,
     extension_or_end,
     what_people_must_know,

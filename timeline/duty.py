@@ -182,13 +182,14 @@ def tell(
     level: int = 1,
     deadline: datetime | None = None,
     again: timedelta | None = None,
+    longest: timedelta | None = None,
 ) -> Iterator[Decision]:
     """Tell a person of a matter that arose at `at`; then the next level, until one acknowledges.
 
     The top level is told again and again, ever more rarely but at least daily. To acknowledge is not to have done
     it: with `again`, it is raised anew so long after the acknowledgement, as long as the record still asks for
-    it; twice as long after the next one, up to `policy.review_every`. All of it goes faster as the deadline
-    nears. What was told before the matter arose was another matter.
+    it; twice as long after the next one, up to `longest` or `policy.review_every`. All of it goes faster as the
+    deadline nears. What was told before the matter arose was another matter.
     """
     hold, policy = seen.hold, seen.policy
     told = hold.escalations.get(about)
@@ -198,7 +199,7 @@ def tell(
         if again is None:
             return
         since = told.acknowledged_at
-        wait = min(again * (1 << min(told.answers - 1, 10)), max(again, policy.review_every))
+        wait = min(again * (1 << min(told.answers - 1, 10)), max(again, longest or policy.review_every))
         if deadline is not None and deadline > since:
             wait = min(wait, max((deadline - since) / 2, policy.ladder[0].acknowledge_within))
         due_at = since + wait
@@ -233,6 +234,7 @@ def tell_in_stages(
     rung: int,
     deadline: datetime | None,
     again: timedelta | None = None,
+    longest: timedelta | None = None,
 ) -> Iterator[Decision]:
     """Tell of one matter that grows worse: a stage is what it is called, from when, and the least level told.
 
@@ -242,4 +244,6 @@ def tell_in_stages(
         (number for number, (about, at, _) in enumerate(stages) if was_told(seen.hold, about, at)), default=0
     )
     for about, at, level in stages[reached:]:
-        yield from tell(seen, about, at, words, rung=rung, level=level, deadline=deadline, again=again)
+        yield from tell(
+            seen, about, at, words, rung=rung, level=level, deadline=deadline, again=again, longest=longest
+        )

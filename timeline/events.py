@@ -53,6 +53,12 @@ KINDS: Mapping[str, Mapping[str, str]] = {
     "announce-asked": {"on": DAY},
     "answer-asked": {},
     "note": {},
+    # a second person, reading what is sealed, and destroying it
+    "approval-asked": {"about": TEXT, "user": TEXT},
+    "approved": {"about": TEXT, "user": TEXT},
+    "rejected": {"about": TEXT, "user": TEXT},
+    "opened": {"what": TEXT},
+    "erased": {"because": TEXT},
     # the clocks
     "escalated": {"about": TEXT, "level": WHOLE, "who": TEXT, "because": TEXT, "delivered": FLAG},
     "escalation-acknowledged": {"about": TEXT},

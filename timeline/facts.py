@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -40,7 +40,7 @@ class Facts:
     clarification: tuple[int, datetime, bool] | None = None
     questions: tuple[str, ...] = ()
     unanswered: dict[str, tuple[int, datetime]] = field(default_factory=dict)
-    answering: tuple[int, datetime] | None = None
+    answering: tuple[int, datetime, str] | None = None
     announcing: tuple[int, datetime, date] | None = None
     messages: dict[str, datetime | None] = field(default_factory=dict)
     channel: str = ""
@@ -56,9 +56,16 @@ class Facts:
     lapsed_at: datetime | None = None
     lapsed_on: date | None = None
     expired_at: datetime | None = None
+    waiting: dict[str, tuple[int, datetime]] = field(default_factory=dict)
+    erased_at: datetime | None = None
+
+    def copy(self) -> Facts:
+        """The same facts, to be read on without these being changed."""
+        return replace(self, **{name: dict(getattr(self, name)) for name in _TABLES})
 
 
 SAME = tuple(each.name for each in fields(Facts) if each.name != "items")
+_TABLES = ("items", *(each.name for each in fields(Facts) if each.default_factory is dict))
 
 
 def day(value: Any) -> date | None:

@@ -31,9 +31,10 @@ class State(StrEnum):
     LAPSED = "lapsed"
     PRODUCED = "produced"
     RELEASED = "released"  # let go; also what was withdrawn before it was sent
+    ERASED = "erased"  # its case was erased while it was open: nothing can be said of it any more
 
 
-ENDED = frozenset({State.RELEASED, State.PRODUCED, State.LAPSED, State.REFUSED, State.NOT_HELD})
+ENDED = frozenset({State.RELEASED, State.PRODUCED, State.LAPSED, State.REFUSED, State.NOT_HELD, State.ERASED})
 """Nothing is kept any more, or nothing ever was: only people's work is left."""
 
 KEPT = frozenset({"pending", "preserved"})
@@ -135,9 +136,11 @@ class Hold:
     `stops` is when each stop event that the instrument knows happened, in time or not; `expired_at` that the
     provider says the hold is over, and has not taken it back; `lapsed_on` the strict end that was let pass.
     `announcing` is how often an announcement of the production was asked for, when last, and the day the
-    production request was issued; `answering` how often an answer to a clarification was asked for, and when last.
-    `messages` is when each message came that nobody has settled (None: settled). `channel` is what it was sent
-    over, `route` the id of that way to the addressee ("": a person's own). `starts` is None before anything was
+    production request was issued; `answering` how often an answer to a clarification was asked for, when last, and
+    the question it was written for.
+    `messages` is when each message came that nobody has settled (None: settled). `waiting` is what a second
+    person was asked to approve (`timeline.custody`), `erased_at` when the case was erased. `channel` is what it was
+    sent over, `route` the id of that way to the addressee ("": a person's own). `starts` is None before anything was
     sent. `chain` has the expiries of the first period and of every extension confirmed or to be relied upon, in
     order; it is empty where nothing was sent, or the law gives no period.
     """
@@ -168,7 +171,7 @@ class Hold:
     clarification: tuple[int, datetime, bool] | None = None  # seq, came at, answered
     questions: tuple[str, ...] = ()  # the provider's ids of what it asked
     unanswered: Mapping[str, tuple[int, datetime]] = field(default_factory=dict)  # by id ("": told by a person)
-    answering: tuple[int, datetime] | None = None
+    answering: tuple[int, datetime, str] | None = None
     announcing: tuple[int, datetime, date] | None = None
     messages: Mapping[str, datetime | None] = field(default_factory=dict)
     channel: str = ""
@@ -184,6 +187,8 @@ class Hold:
     lapsed_at: datetime | None = None
     lapsed_on: date | None = None
     expired_at: datetime | None = None
+    waiting: Mapping[str, tuple[int, datetime]] = field(default_factory=dict)
+    erased_at: datetime | None = None
     starts: Starts | None = field(init=False, repr=False, compare=False)
     chain: tuple[Expiry, ...] = field(init=False, repr=False, compare=False)
 
@@ -231,6 +236,8 @@ class Hold:
             return State.REFUSED
         if self.not_held:
             return State.NOT_HELD
+        if self.erased_at is not None:
+            return State.ERASED
         if self.unsent:
             sending = self.act("send")
             return State.UNKNOWN if sending is not None and sending.open else State.REGISTERED

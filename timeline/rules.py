@@ -271,6 +271,19 @@ class Rung:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class FourEyes:
+    """What waits for a second person: the sending of an emergency, releases, erasures.
+
+    `approve_within`: how long an approval may take before people are told, level by level.
+    """
+
+    emergency: bool = False
+    release: bool = False
+    erase: bool = False
+    approve_within: timedelta = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Policy:
     """What the unit decided: how early to act, how often to look, whom to tell. Durations are timedeltas."""
 
@@ -290,6 +303,7 @@ class Policy:
     sweep_interval: timedelta
     imminent_sweeps: int
     ladder: tuple[Rung, ...] = field(default=())
+    four_eyes: FourEyes = field(default_factory=FourEyes)
 
     @property
     def imminent(self) -> timedelta:

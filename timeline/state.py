@@ -12,12 +12,13 @@ from dataclasses import fields, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from timeline import custody
 from timeline.events import Event
 from timeline.facts import SAME, Facts, begin, day, instant, items_until, stopped
 from timeline.hold import Act, Escalated, Hold, Item, Mla, State
 from timeline.terms import Abilities, Terms
 
-__all__ = ["Act", "Escalated", "Hold", "Item", "Mla", "State", "fold"]
+__all__ = ["Act", "Escalated", "Facts", "Hold", "Item", "Mla", "State", "begin", "fold", "fold_on"]
 
 
 def fold(request: str, terms: Terms, events: Iterable[Event]) -> Hold:
@@ -29,22 +30,22 @@ def fold(request: str, terms: Terms, events: Iterable[Event]) -> Hold:
         ValueError: an empty history, or one that does not begin with ``registered``.
     """
     history = iter(events)
-    first = next(history, None)
-    if first is None:
+    if (first := next(history, None)) is None:
         raise ValueError(f"{request} has no history")
-    facts = begin(request, terms, first)
-    for event in history:
-        step = _STEPS.get(event.kind)
-        if step is not None:
+    return fold_on(begin(request, terms, first), history)[0]
+
+
+def fold_on(facts: Facts, events: Iterable[Event]) -> tuple[Hold, Facts]:
+    """The state after further events, and the facts from which to go on again; `facts` stay as they are."""
+    facts = facts.copy()
+    for event in events:
+        if step := _STEPS.get(event.kind):
             step(facts, event)
     same = {name: getattr(facts, name) for name in SAME}
-    return Hold(**same, items=tuple(facts.items.values()), items_until=items_until(facts))
+    return Hold(**same, items=tuple(facts.items.values()), items_until=items_until(facts)), facts
 
 
 _Step = Callable[[Facts, Event], None]
-
-
-# What we did at the provider
 
 
 def _act(facts: Facts, event: Event) -> Act:
@@ -86,10 +87,10 @@ def _able(facts: Facts, body: Mapping[str, Any]) -> None:
 
 
 def _sent(facts: Facts, event: Event) -> None:
-    act = replace(_act(facts, event), outcome="sent", outcome_at=event.at, failures=0, failing_since=None)
+    act = replace(known := _act(facts, event), outcome="sent", outcome_at=event.at, failures=0, failing_since=None)
     facts.acts[act.action, act.sequence] = act
-    if act.action == "send":
-        facts.sent_at = min(facts.sent_at, event.at) if facts.sent_at else event.at
+    if act.action == "send":  # counted from the earliest instant at which it can have left
+        facts.sent_at = min(facts.sent_at or event.at, event.at, known.began_at if known.open else event.at)
         facts.refused_at = None
         facts.channel = event.body["channel"] or facts.channel
         facts.route = event.body.get("route", "")
@@ -133,7 +134,7 @@ def _came_back(facts: Facts, act: Act) -> None:
     elif act.action == "announce":
         facts.stops.pop("production-announced", None)
     elif act.action == "clarify" and facts.clarification is not None:
-        facts.unanswered[facts.questions[-1] if facts.questions else ""] = facts.clarification[:2]
+        facts.unanswered[facts.answering[2] if facts.answering else ""] = facts.clarification[:2]
         _oldest_question(facts)
 
 
@@ -147,9 +148,6 @@ def _refused(facts: Facts, event: Event) -> None:
     _failed("refused")(facts, event)
     if event.body["action"] == "send":
         facts.refused_at = event.at
-
-
-# What the provider said
 
 
 def _arrived(facts: Facts, event: Event) -> None:
@@ -318,7 +316,8 @@ def _announce_asked(facts: Facts, event: Event) -> None:
 
 
 def _answer_asked(facts: Facts, event: Event) -> None:
-    facts.answering = (facts.answering[0] + 1 if facts.answering else 1, event.at)
+    question = min(facts.unanswered, key=lambda each: facts.unanswered[each][::-1], default="")
+    facts.answering = (facts.answering[0] + 1 if facts.answering else 1, event.at, question)
 
 
 def _stop(facts: Facts, event: Event) -> None:
@@ -393,4 +392,5 @@ _STEPS: Mapping[str, _Step] = {
     "escalated": _escalated,
     "escalation-acknowledged": _escalation_acknowledged,
     "lapsed": _lapsed,
+    **custody.STEPS,
 }

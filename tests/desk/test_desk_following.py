@@ -70,7 +70,7 @@ def test_the_record_has_the_promised_keys(unit: Unit, request_id: str) -> None:
     record = unit.json("show", request_id)
     plan = {"provider", "instrument", "identifiers", "problems", "chain", "clocks", "coverage", "last_safe", "lost"}
     own = {"request", "state", "items", "events", "transmissions", "next"}
-    assert set(record) == plan | own | {"case", "references", "escalations", "level"}
+    assert set(record) == plan | own | {"case", "references", "escalations", "level", "waits", "erased"}
     assert set(record["events"][0]) == {"seq", "kind", "at", "recorded_at", "actor", "body"}
     assert set(record["items"][0]) == {"item", "type", "outcome", "reference", "held_until"}
     assert set(record["next"]) == NEXT
@@ -228,7 +228,9 @@ def test_several_requests_are_entered_together_or_not_at_all(unit: Unit) -> None
     assert "extended" not in [event["kind"] for event in unit.json("show", first)["events"]]
     entered = unit.json("record", "note", first, second, first, "--text", "They call back on Monday.")
     assert [each["request"] for each in entered] == [first, second]
-    assert "“They call back on Monday.”" in unit("show", second).stdout
+    assert "They call back on Monday." not in unit("show", second).stdout + unit("show", second, "--json").stdout
+    assert "“They call back on Monday.”" in unit("show", second, "--remarks").stdout
+    assert [each["kind"] for each in unit.json("show", second)["events"]][-1] == "opened"
 
 
 @pytest.mark.parametrize(
@@ -310,7 +312,7 @@ def test_an_untouched_ledger_fits(unit: Unit, request_id: str) -> None:
     assert result.exit_code == 0
     assert "Everything fits: 5 events of 1 request" in result.stdout
     document = unit.json("verify")
-    assert set(document) == {"fits", "events", "requests", "head", "index_current", "findings"}
+    assert set(document) == {"fits", "events", "requests", "head", "index_current", "findings", "heads"}
     assert document["fits"] is True
     assert document["findings"] == []
     assert document["head"] in result.stdout

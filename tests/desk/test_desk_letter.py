@@ -31,8 +31,9 @@ def test_a_letter_is_written_for_one_pair_of_eyes_and_recorded(unit: Unit, reque
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     digest = hashlib.sha256(file.read_bytes()).hexdigest()
     assert f"SHA-256 {digest}" in result.stdout
-    notes = [each["body"] for each in unit.json("show", request_id)["events"] if each["kind"] == "note"]
+    notes = [each["body"] for each in unit.json("show", request_id)["events"] if each["kind"] == "opened"]
     assert [each["letter_sha256"] for each in notes] == [digest]
+    assert [each["duty"] for each in notes] == ["to say it by hand"]
 
 
 def test_it_is_no_sending(unit: Unit, request_id: str) -> None:

@@ -75,9 +75,9 @@ def test_that_it_was_taken_out_is_recorded_once_for_each_time(unit: Unit) -> Non
     refused = unit("packet", request)
     assert refused.exit_code == 2
     digest = unit.json("packet", request, "--force")["sha256"]
-    notes = [each for each in unit.json("show", request)["events"] if each["kind"] == "note"]
+    notes = [each for each in unit.json("show", request)["events"] if each["kind"] == "opened"]
     assert [each["body"]["packet_sha256"] for each in notes] == [digest] * 2
-    assert "Took out the packet to send by portal." in " ".join(unit("show", request).stdout.split())
+    assert "packet to send by portal opened, to say it by hand" in " ".join(unit("show", request).stdout.split())
 
 
 def test_it_gives_the_very_packet_that_was_recorded(unit: Unit) -> None:

@@ -211,6 +211,11 @@ longest = "6 hours"
 [sweep]
 interval = "15 minutes"
 imminent_sweeps = 96
+[pace]
+per_minute = 600
+[[pace.provider]]
+id = "example"
+per_minute = 30
 [catalogue]
 stale_after_days = 120
 
@@ -220,6 +225,20 @@ many_identifiers = 1000
 
 [accounts]
 have = ["snap"]
+
+[heads]
+every = "12 hours"
+after_events = 500
+mail_to = ["registry@court.example"]
+
+[report]
+mail_to = ["head@police.example.com"]
+
+[four_eyes]
+emergency = true
+release = false
+erase = true
+approve_within = "10 minutes"
 
 [[ladder]]
 level = 1

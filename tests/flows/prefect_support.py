@@ -166,9 +166,12 @@ class PlayedProviders:
 
 
 class PrefectServer:
-    """`prefect server start` on a free port of this machine, with a home of its own. Takes about 12 s to start."""
+    """`prefect server start` on a free port of this machine, with a home of its own. Takes about 12 s to start.
 
-    def __init__(self, folder: Path) -> None:
+    `more`: further variables of its environment.
+    """
+
+    def __init__(self, folder: Path, **more: str) -> None:
         self.home = folder / "server"
         port = free_port()
         self.api = f"http://127.0.0.1:{port}/api"
@@ -179,6 +182,7 @@ class PrefectServer:
             "PREFECT_SERVER_API_PORT": str(port),
             "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             "DO_NOT_TRACK": "1",
+            **more,
         }
         self.log = folder / "server.log"
         with self.log.open("wb") as log:

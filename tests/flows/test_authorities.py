@@ -296,6 +296,17 @@ def test_the_preflight_tells_it_before_anything_leaves(tmp_path: Path) -> None:
     assert [each for each in draft.findings if "no contact of US" in each.problem.problem]
 
 
+def test_a_request_to_a_state_counts_its_days_where_its_authority_is(tmp_path: Path) -> None:
+    tree = cases.changed(
+        case__mla={"requested_state": "US", "send_on": "2026-12-01"}, request__0__instrument="coe.budapest.29"
+    )
+    (tmp_path / "case.json").write_text(json.dumps(tree), encoding="utf-8")
+    _, (draft,), _ = intake.read(
+        tmp_path / "case.json", directory(tmp_path, us=contacts("US", "g7-24-7")), at=cases.NOW
+    )
+    assert draft.terms.provider.zone == "Europe/Dublin", "the zone of the contact, not the custodian's"
+
+
 def test_every_table_of_the_shipped_directory_says_where_it_stands() -> None:
     for name in ("networks", "routes"):
         table = tomllib.loads((SHIPPED / "authorities" / f"{name}.toml").read_text(encoding="utf-8"))

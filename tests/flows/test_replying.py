@@ -144,6 +144,9 @@ def test_a_remark_is_sealed_and_read_again(unit: Unit, silent: str) -> None:
     record(unit.office, silent, Reply(kind="note", text="called about canary.account@example.com", by="Clerk"))
     assert "canary.account" not in repr(unit.office.ledger.events(silent))
     told = show(unit.office, silent, at=unit.office.now())["events"][-1]
+    assert told["body"]["remarked"]
+    assert "text" not in told["body"]
+    told = show(unit.office, silent, at=unit.office.now(), remarks=True)["events"][-1]
     assert told["body"]["text"] == "called about canary.account@example.com"
     database = unit.office.settings.ledger_path
     for path in database.parent.glob(database.name + "*"):

@@ -13,6 +13,7 @@ import pytest
 from unit_support import CANARY, MORNING, Unit
 
 from flows import asking, replying, sweeping
+from flows.history import Histories
 from flows.replying import Reply
 from ledger.interface import LedgerUnusable
 from providers.interface import Action, Answer, Order
@@ -273,7 +274,7 @@ def test_a_changed_policy_reaches_sleeping_requests_at_the_next_sweep(unit: Unit
     before = unit.office.ledger.row(request)
     faster = replace(unit.office.policy, poll_every=timedelta(hours=1))
     unit.office.catalogue = replace(unit.office.catalogue, policy=faster)
-    unit.office.histories._policy = faster
+    unit.office.histories = Histories(unit.office.ledger, faster)
     unit.sweep()
     after = unit.office.ledger.row(request)
     assert before is not None
@@ -289,7 +290,7 @@ def test_a_changed_program_or_policy_does_not_look_like_tampering(unit: Unit) ->
     unit.sweep()
     faster = replace(unit.office.policy, poll_every=timedelta(hours=1))
     unit.office.catalogue = replace(unit.office.catalogue, policy=faster)
-    unit.office.histories._policy = faster
+    unit.office.histories = Histories(unit.office.ledger, faster)
     assert unit.office.ledger.verify(unit.office.histories.project) != (), "the index is another policy's"
     assert unit.office.ledger.verify(sweeping.provable(unit.office)) == ()
     unit.sweep()

@@ -62,14 +62,14 @@ class Slow(MemoryProvider):
 
     def send(self, order: Order) -> Answer:
         self.tried += 1
-        time.sleep(0.05)
+        time.sleep(0.2)
         raise Unavailable("busy", retry_after=3600)
 
 
 def test_a_provider_whose_failures_cost_too_much_is_left_alone_until_the_next_sweep(
     unit: Unit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweeping, "PATIENCE", 0.08)
+    monkeypatch.setattr(sweeping, "PATIENCE", 0.35)
     slow = Slow("alpha", clock=unit.office.now)
     unit.office.adapters["alpha"] = slow
     beta = unit.play("beta")

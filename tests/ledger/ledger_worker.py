@@ -12,9 +12,11 @@ from ledger.sqlite import SqliteLedger
 
 def open_at(address: str) -> Ledger:
     scheme, _, path = address.partition(":///")
-    if scheme != "sqlite":
-        raise ValueError(f"no ledger known for {scheme}")
-    return SqliteLedger.open(Path("/") / path)
+    if scheme == "sqlite":
+        return SqliteLedger.open(Path("/") / path)
+    from ledger.postgres import PostgresLedger
+
+    return PostgresLedger.open(address)
 
 
 def say(*words: object) -> None:

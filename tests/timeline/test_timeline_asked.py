@@ -119,6 +119,16 @@ def test_each_question_has_its_own_five_days() -> None:
     assert story.hold.clarification[2], "nothing is asked any more"  # type: ignore[index]
 
 
+def test_an_answer_is_only_for_the_question_it_was_written_for() -> None:
+    story = eu().add("clarification", question="Q-1").later(days=2).add("answer-asked")
+    asked_before = MORNING + timedelta(days=1)
+    story.later(hours=1).add("clarification", question="Q-2", asked_at=asked_before.isoformat())
+    assert [each.sequence for each in story.duties(Do.CLARIFY)] == [1]
+    story.tried("sent", "clarify").add("clarification-answered", question="Q-1")
+    assert not story.duties(Do.CLARIFY), "what was written before the second question was read does not answer it"
+    assert [each.sequence for each in story.add("answer-asked").duties(Do.CLARIFY)] == [2]
+
+
 def test_a_person_s_answer_is_to_the_oldest_question() -> None:
     story = eu().add("clarification", question="Q-1").later(days=1).add("clarification", question="Q-2")
     assert list(story.add("clarification-answered").hold.unanswered) == ["Q-2"]

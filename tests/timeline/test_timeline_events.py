@@ -55,7 +55,7 @@ def test_an_unknown_kind_is_refused_with_those_that_are_known() -> None:
 
 
 def test_every_kind_is_folded_or_only_informs() -> None:
-    assert set(KINDS) - set(_STEPS) == {"registered", "note"}
+    assert set(KINDS) - set(_STEPS) == {"registered", "note", "opened"}
     assert set(_STEPS) <= set(KINDS)
 
 

@@ -117,6 +117,20 @@ def test_news_from_the_provider_settles_an_unknown_sending() -> None:
     assert not story.duties(Do.SEND)
 
 
+def test_what_a_person_learns_was_sent_counts_from_when_it_may_have_left() -> None:
+    """Nobody knew whether it arrived; days later a person enters that it did, without saying since when."""
+    story = Story(at=MORNING).intent().tried("outcome-unknown", reason="x").later(days=3)
+    story.add("sent", action="send", sequence=1, channel="person")
+    assert story.hold.sent_at == MORNING
+    assert strict(story) == "2027-02-18"  # 90 days from 21 November, that day counted
+
+
+def test_what_a_person_sends_after_it_was_not_accepted_counts_from_then() -> None:
+    story = Story(at=MORNING).intent().tried("unavailable", reason="x").later(days=3)
+    story.add("sent", action="send", sequence=1, channel="person")
+    assert story.hold.sent_at == MORNING + timedelta(days=3)
+
+
 def test_a_sending_found_counts_from_when_it_was_tried_and_one_not_found_is_sent_again() -> None:
     found = Story().tried("outcome-unknown").later(hours=1)
     found.add("sent", at=MORNING, action="send", sequence=1, channel="api")
@@ -473,7 +487,8 @@ def test_what_may_have_been_sent_is_looked_for_before_it_is_let_go() -> None:
 
 
 def test_the_states_that_end_are_those_in_which_nothing_is_kept() -> None:
-    assert {State.RELEASED, State.PRODUCED, State.LAPSED, State.REFUSED, State.NOT_HELD} == ENDED
+    over = {State.RELEASED, State.PRODUCED, State.LAPSED, State.REFUSED, State.NOT_HELD, State.ERASED}
+    assert over == ENDED
 
 
 def test_polls_count_failures_in_a_row() -> None:

@@ -1,0 +1,85 @@
+"""Providers side by side, each one's requests one after another, and no provider faster than the unit allows.
+
+What is most urgent is claimed first. While a provider is being worked on, only others' requests are claimed, so that
+a slow one, or one with a long backlog after an outage, keeps nobody waiting.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+
+from flows.policy import Pacing
+from ledger.interface import Claim
+
+AT_ONCE = 8
+"""Providers worked on side by side."""
+
+BATCH = 200
+"""Requests leased at a time."""
+
+
+class Pace:
+    """Keeps what is said to one provider apart in time. Shared by all lanes of a pass; safe between threads."""
+
+    def __init__(self, pacing: Pacing, sleep: Callable[[float], None]) -> None:
+        self._pacing, self._sleep = pacing, sleep
+        self._lock = threading.Lock()
+        self._free_at: dict[str, float] = {}
+
+    def wait(self, provider: str) -> None:
+        """Sleep until this provider may be spoken to again."""
+        per_minute = self._pacing.of(provider)
+        if not per_minute:
+            return
+        with self._lock:
+            now = time.monotonic()
+            turn = max(now, self._free_at.get(provider, now))
+            self._free_at[provider] = turn + 60 / per_minute
+        if turn > now:
+            self._sleep(turn - now)
+
+    def room(self, provider: str, seconds: float) -> int:
+        """How many acts at this provider fit into so many seconds; at least one."""
+        per_minute = self._pacing.of(provider)
+        return max(1, int(per_minute * seconds / 60)) if per_minute else BATCH
+
+
+def by_provider(claims: Sequence[Claim]) -> Mapping[str, list[Claim]]:
+    """Leased requests by their provider, each in the order of urgency."""
+    found: dict[str, list[Claim]] = {}
+    for claim in claims:
+        found.setdefault(claim.provider, []).append(claim)
+    return found
+
+
+def run_lanes(
+    claim: Callable[[Collection[str]], Sequence[Claim]],
+    work: Callable[[Sequence[Claim]], None],
+) -> None:
+    """Work on all that can be claimed, a lane for each provider, until nothing more can.
+
+    Args:
+        claim: leases of due requests, most urgent first, none of the named providers; nothing to come to an end.
+        work: works on one provider's leased requests, and gives them back.
+    """
+    lanes: dict[Future[None], str] = {}
+    waiting: dict[str, list[Claim]] = {}
+    with ThreadPoolExecutor(AT_ONCE, "provider") as pool:
+        try:
+            while True:
+                if len(waiting) < AT_ONCE:
+                    waiting.update(by_provider(claim({*lanes.values(), *waiting})))
+                while waiting and len(lanes) < AT_ONCE:
+                    provider = next(iter(waiting))
+                    lanes[pool.submit(work, waiting.pop(provider))] = provider
+                if not lanes:
+                    return
+                for ended in wait(lanes, return_when=FIRST_COMPLETED).done:
+                    del lanes[ended]
+                    ended.result()
+        finally:
+            for claims in waiting.values():  # something failed, but these are leased to us
+                pool.submit(work, claims)

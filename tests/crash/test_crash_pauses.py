@@ -1,0 +1,117 @@
+"""A process that is stopped for longer than its lease, at any call, and goes on while another has done its work.
+
+And a clock that is set by an hour, forwards or back, at any call. Nothing may be said twice because of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from crash_flows import STORIES, Story
+from crash_points import WITHIN, Line
+from crash_world import LEASE, World, broken_invariants
+from test_crash_injection import READS, begun, finish, undisturbed
+
+from flows import sweeping
+from flows.office import Office, open_office
+from ledger.interface import LedgerError
+from providers.sandbox.server import Sandbox
+
+SPOKEN = ["intake and first sending", "extension", "release", "look-up of a sending that was lost"]
+
+
+@pytest.mark.parametrize(
+    ("name", "honours_keys"),
+    [
+        *(pytest.param(name, False, id=name) for name in SPOKEN),
+        pytest.param(SPOKEN[0], True, id=f"{SPOKEN[0]}, keys honoured"),
+        *(pytest.param(name, True, id=f"{name}, keys honoured", marks=pytest.mark.soak) for name in SPOKEN[1:]),
+    ],
+)
+def test_who_was_stopped_for_longer_than_the_lease_stops_acting(
+    name: str, sandbox: Sandbox, folder: Path, *, honours_keys: bool
+) -> None:
+    story = replace(STORIES[name], honours_keys=honours_keys)
+    player = f"paused-{SPOKEN.index(name)}-{honours_keys}"
+    template = begun(story, World(home=folder / "template", sandbox=sandbox, player=player))
+    calm, calls = undisturbed(story, template)
+    expected = calm.outcome()
+    calm.close()
+    wrong: list[str] = []
+    for at, call in enumerate(calls, 1):
+        if call in READS or call.endswith(WITHIN):
+            continue  # stopped within a transaction on SQLite, it holds the file: others wait, and tell that they did
+        for after in (False, True) if calls[at % len(calls)].startswith("provider.") else (False,):
+            world = template.copied(folder / f"{at}{after}", f"{player}-{at}{after}")
+            found = disturbed(story, world, Line(at, after=after, happens=lambda world=world: stopped(world)))
+            if (came_to := world.outcome()) != expected:
+                found.append(f"it came to {came_to} and not to {expected}")
+            world.close()
+            # Between the last look at the lease and the socket nothing can be looked at: only a key helps there.
+            in_the_window = call.startswith("provider.") and call != "provider.find" and not honours_keys
+            moment = f"{'after' if after else 'before'} call {at}, {call}"
+            wrong += [f"stopped {moment}: {each}" for each in found if not in_the_window]
+    assert not wrong, "\n".join(wrong)
+
+
+def disturbed(story: Story, world: World, line: Line) -> list[str]:
+    """What is wrong after the act with something that happens in its middle. The office is open at the end."""
+    found: list[str] = []
+    world.open(line)
+    try:
+        story.act(world)
+    except (ValueError, LedgerError) as error:
+        found.append(f"{type(error).__name__}: {error}")
+    world.close()
+    finish(story, world)
+    return found + broken_invariants(world)
+
+
+def stopped(world: World) -> None:
+    """The process stands still; meanwhile its leases run out, and another one does all that is due."""
+    held_up = world.office
+    world.now += LEASE
+    held_up.settings = replace(held_up.settings, simulated=world.now)
+    other: Office = open_office(held_up.settings, catalogue=held_up.catalogue)
+    try:
+        for _ in range(2):
+            sweeping.sweep(other)
+            other.settings = replace(other.settings, simulated=other.now() + LEASE)
+    finally:
+        other.close()
+
+
+STEPPED = ["intake and first sending", "extension", "look-up of a sending that arrived"]
+STEPPED_IN_SOAK = ["release", "lapse", "late acknowledgement", "look-up of an extension that was lost"]
+
+
+@pytest.mark.parametrize("hours", [1, -1], ids=["an hour forwards", "an hour back"])
+@pytest.mark.parametrize(
+    "name", [*STEPPED, *(pytest.param(name, marks=pytest.mark.soak) for name in STEPPED_IN_SOAK)]
+)
+def test_a_clock_that_is_set_during_an_act_makes_nothing_happen_twice(
+    name: str, sandbox: Sandbox, folder: Path, hours: int
+) -> None:
+    story, player = STORIES[name], f"stepped-{list(STORIES).index(name)}{hours}"
+    template = begun(story, World(home=folder / "template", sandbox=sandbox, player=player))
+    calm, calls = undisturbed(story, template)
+    expected, told = calm.outcome(), calm.told()
+    calm.close()
+    wrong: list[str] = []
+    for at, call in enumerate(calls, 1):
+        if call in READS:
+            continue
+        world = template.copied(folder / str(at), f"{player}-{at}")
+        found = disturbed(
+            story, world, Line(at, happens=lambda world=world: world.at(world.now + timedelta(hours=hours)))
+        )
+        if (came_to := world.outcome()) != expected:
+            found.append(f"it came to {came_to} and not to {expected}")
+        if too_often := {what: n for what, n in world.told().items() if n > told[what] + 1}:
+            found.append(f"people were told too often of {too_often}")
+        world.close()
+        wrong += [f"set before call {at}, {call}: {each}" for each in found]
+    assert not wrong, "\n".join(wrong)

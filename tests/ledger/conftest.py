@@ -1,0 +1,12 @@
+from collections.abc import Iterator
+
+import pytest
+from postgres_server import PostgresServer
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One server for all tests of this process."""
+    server = PostgresServer()
+    yield server
+    server.close()

@@ -1,0 +1,157 @@
+"""Two watches and two workers, each a process of its own, on one PostgreSQL ledger and one Prefect server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import yaml
+from operating_support import (
+    ROOT,
+    PlayedProviders,
+    PostgresServer,
+    PrefectServer,
+    Site,
+    blocks,
+    counted,
+    deployment,
+    prefect_on_postgres,
+    process,
+    run,
+    stop,
+    with_trigrams,
+)
+from prefect_support import wait_for
+
+pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("on a clock")]
+PROVIDERS = tuple(f"provider-{letter}" for letter in "abcd")
+WAVE = 240
+"""Requests that fall due at once: more than one sweeper leases at a time."""
+
+DEPLOYED = yaml.safe_load((ROOT / "prefect.yaml").read_text())
+FLOWS = {"record-reply", "release-request", "escalate", "issue-requests", "sweep-holds"}
+
+
+@pytest.fixture(scope="module")
+def played() -> Iterator[PlayedProviders]:
+    running = PlayedProviders()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PostgresServer, PrefectServer]]:
+    programs = with_trigrams()
+    postgres = PostgresServer(programs=programs)
+    try:
+        folder = tmp_path_factory.mktemp("prefect")
+        with prefect_on_postgres(folder, postgres, trigrams=programs is not None) as prefect:
+            yield postgres, prefect
+    finally:
+        postgres.close()
+
+
+@pytest.fixture(scope="module")
+def site(
+    tmp_path_factory: pytest.TempPathFactory, servers: tuple[PostgresServer, PrefectServer], played: PlayedProviders
+) -> Site:
+    postgres, prefect = servers
+    site = Site(tmp_path_factory.mktemp("site"), postgres, prefect.api)
+    for name in PROVIDERS:
+        site.provider(name, played.address(name))
+        played.trouble(name, {})
+    return site
+
+
+def wave(site: Site) -> list[str]:
+    return site.register(*(PROVIDERS[number % len(PROVIDERS)] for number in range(WAVE)))
+
+
+def all_in_force(site: Site, requests: list[str]) -> bool:
+    wanted = set(requests)
+    with site.office() as office:
+        return all(row.state == "in-force" for row in office.ledger.rows() if row.request in wanted)
+
+
+def ended(prefect: PrefectServer) -> int:
+    return sum(each["state_type"] in {"COMPLETED", "FAILED", "CRASHED"} for each in prefect.runs())
+
+
+def test_two_watches_and_two_workers_send_everything_exactly_once(
+    site: Site, servers: tuple[PostgresServer, PrefectServer], played: PlayedProviders
+) -> None:
+    _, prefect = servers
+    first = wave(site)
+    ((_, to_deploy),) = blocks("deploy")
+    with ExitStack() as processes, ThreadPoolExecutor(1) as aside:
+        operator = site.machine("operator")
+        deploying = aside.submit(run, to_deploy, operator)
+        watches = [
+            processes.enter_context(process("holdfast watch", site.machine(name), site.folder / f"{name}.log"))
+            for name in ("watch-1", "watch-2")
+        ]
+        said = deploying.result()
+        assert {name for name in FLOWS if f"'{name}/holdfast' successfully created" in said} == FLOWS
+        ((_, to_work),) = blocks("worker")
+        workers = [
+            processes.enter_context(
+                process(
+                    f"{to_work.strip()} --limit 1",
+                    site.machine(name) | {"PREFECT_WORKER_QUERY_SECONDS": "1"},
+                    site.folder / f"{name}.log",
+                )
+            )
+            for name in ("worker-1", "worker-2")
+        ]
+        wait_for(lambda: all_in_force(site, first), seconds=60, what="the first wave")
+        wait_for(lambda: ended(prefect) == 2, seconds=30, what="the end of both watches' sweeps")
+        second = wave(site)  # what the watches do not know of before their next look, a minute later
+        sweeps = deployment(prefect, "sweep-holds/holdfast")
+        runs = [prefect.ask(f"/deployments/{sweeps['id']}/create_flow_run", {})["id"] for _ in workers]
+        wait_for(lambda: all_in_force(site, second), seconds=60, what="the second wave")
+        wait_for(lambda: ended(prefect) == len(prefect.runs()), seconds=30, what="the end of all runs")
+        assert [stop(each) for each in watches] == [0, 0]
+    assert [prefect.run(each)["state_type"] for each in runs] == ["COMPLETED", "COMPLETED"]
+    assert {each["state_type"] for each in prefect.runs()} == {"COMPLETED"}, "the watches' runs, too"
+    effects = counted(played)
+    assert set(effects.values()) == {1}
+    assert {request for request, action, _ in effects if action == "send"} == {*first, *second}
+    senders = site.senders()
+    assert senders.total() == 2 * WAVE
+    assert {"watch-1", "watch-2"} <= set(senders), senders
+    assert {"worker-1", "worker-2"} & set(senders), senders
+    with site.office() as office:
+        assert not list(office.ledger.verify(office.histories.project))
+
+
+def test_what_was_deployed_is_what_the_file_says(site: Site, servers: tuple[PostgresServer, PrefectServer]) -> None:
+    _, prefect = servers
+    for each in DEPLOYED["deployments"]:
+        module, _, name = each["entrypoint"].rpartition(".")
+        (flow,) = [known for known in FLOWS if known.replace("-", "_") == name]
+        found = deployment(prefect, f"{flow}/holdfast")
+        assert found["entrypoint"] == f"{module}.{name}"
+        assert (found["version"], set(found["tags"])) == (each["version"], set(each["tags"]))
+        assert (found["work_pool_name"], found["work_queue_name"]) == tuple(each["work_pool"].values())
+        assert found["enforce_parameter_schema"]
+        assert not found["schedules"]
+        assert not found["pull_steps"]
+    queues = {each["name"]: each["priority"] for each in prefect.ask("/work_pools/holdfast/queues/filter", {})}
+    assert queues["people"] < queues["sweeps"]
+
+
+def test_no_account_is_in_what_prefect_stored(servers: tuple[PostgresServer, PrefectServer], site: Site) -> None:
+    """All that its interface gives out of what two watches and two workers left there."""
+    from prefect_support import CANARY, disguises
+
+    _, prefect = servers
+    everything = [prefect.ask(f"/{kind}/filter", {}) for kind in ("flow_runs", "task_runs", "logs", "artifacts")]
+    text = str(everything).encode()
+    assert b"HF-" in text, "the search would find what is there"
+    assert not [name for name, shape in disguises(CANARY).items() if shape in text]
+    logs = b"".join(path.read_bytes() for path in Path(site.folder).glob("*.log"))
+    assert b"HF-" in logs
+    assert CANARY.encode() not in logs
