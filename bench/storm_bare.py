@@ -62,7 +62,7 @@ def main() -> None:
     told = Told(due_at=0.0, version=release("psycopg"))
     with psycopg.connect(task.database, autocommit=True) as connection:
         with filling(told):
-            connection.execute(TABLE)  # type: ignore[arg-type]
+            connection.execute(TABLE)
             connection.execute(
                 "INSERT INTO holds SELECT 'S-' || n, 'storm-' || n %% 40, now() + interval '20 hours' + n * interval "
                 "'1 millisecond' FROM generate_series(1, %s) n",

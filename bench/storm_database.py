@@ -42,7 +42,7 @@ class Server:
         import psycopg
 
         with psycopg.connect(self._server.get_uri(), autocommit=True) as connection:
-            told = [connection.execute(each) for each in statements]  # type: ignore[arg-type]
+            told = [connection.execute(each) for each in statements]
             return [str(row[0]) for each in told if each.description and (row := each.fetchone())]
 
     @contextmanager

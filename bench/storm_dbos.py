@@ -78,7 +78,7 @@ def _copy(connection: psycopg.Connection, count: int) -> None:
     columns = ", ".join(f'"{name}"' for (name,) in found)
     connection.execute(
         f"INSERT INTO dbos.workflow_status (workflow_uuid, {columns}) SELECT 'S-' || n, {columns} "  # noqa: S608
-        "FROM dbos.workflow_status, generate_series(1, %s) n WHERE workflow_uuid = 'waiting'",  # type: ignore[arg-type]
+        "FROM dbos.workflow_status, generate_series(1, %s) n WHERE workflow_uuid = 'waiting'",
         (count - 1,),
     )
 

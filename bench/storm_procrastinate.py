@@ -50,7 +50,7 @@ async def _run(task: Task, told: Told, app: App, count: Count) -> None:
 
 def _put(connection: psycopg.Connection[Any], values: str, bound: tuple[Any, ...]) -> None:
     columns = "(queue_name, task_name, args, scheduled_at)"
-    connection.execute(f"INSERT INTO procrastinate_jobs {columns} {values}", bound)  # type: ignore[arg-type]
+    connection.execute(f"INSERT INTO procrastinate_jobs {columns} {values}", bound)
 
 
 def main() -> None:

@@ -87,6 +87,7 @@ def open_unit(environ: Mapping[str, str], *, create: bool = False) -> Office:
 
 def move(office: Office, shift: timedelta) -> None:
     """Let the office's clock run so far ahead of ours (behind, if negative)."""
+    assert isinstance(office.settings, Shifted)
     office.settings = replace(office.settings, shift=shift)
 
 
@@ -237,7 +238,7 @@ def _wakers(office: Office, models: Mapping[str, Model], count: int, *, own_fact
         model, sealed = models[name], ""
         if own_facts:
             (item,) = model.facts["items"]
-            own = model.facts | {"items": [item | {"value": f"account.{number}@example.com"}]}
+            own = {**model.facts, "items": [item | {"value": f"account.{number}@example.com"}]}
             sealed = office.seal(str(model.row.case), own, "request")
         yield _copy(model, number, sealed=sealed)
 
@@ -249,7 +250,7 @@ def _reference(request: str) -> str:
 
 def _copy(model: Model, number: int, *, sealed: str = "", later: timedelta = timedelta()) -> Copy:
     """The model under another id, and a little later: in its stored texts, one word is put for another."""
-    request, blind, like = new_request_id(random), f"{number:064x}", model.row  # type: ignore[arg-type]
+    request, blind, like = new_request_id(random), f"{number:064x}", model.row
     words = [(like.request, request), (like.items[0].blind, blind), (model.sealed, sealed or model.sealed)]
     words += [(key, key_of(request, action, 1)) for key, action in model.said]
     records = []

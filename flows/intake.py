@@ -256,11 +256,14 @@ def live_duplicates(office: Office, case: Case, draft: Draft) -> tuple[Problem, 
     """
     if unrelated := tuple(_unrelated(office, draft.request)):
         raise CaseErrors(unrelated)
-    found = []
-    for identifier in draft.request.identifiers:
-        blind = office.vault.blind(identifier.type, normalise(identifier.type, identifier.value))
-        for request in office.ledger.find_live(blind):
-            row = office.ledger.row(request)
+    found: list[Problem] = []
+    identifiers = draft.request.identifiers
+    blinds = [office.vault.blind(each.type, normalise(each.type, each.value)) for each in identifiers]
+    live = office.ledger.find_live(blinds)
+    rows = {request: office.ledger.row(request) for requests in live.values() for request in requests}
+    for identifier, blind in zip(identifiers, blinds, strict=True):
+        for request in live.get(blind, ()):
+            row = rows[request]
             if request == draft.request.snapshot_of:
                 continue
             if row is not None and row.provider == draft.request.provider:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -27,6 +27,9 @@ from timeline.decide import Decision, Do, choose
 
 LEASE = timedelta(minutes=5)
 """Longer than any one act may take; a worker that is gone for longer loses the request to another."""
+
+PART = 200
+"""Requests indexed anew at a time after a change of the policy or the program."""
 
 STEPS = 12
 """Decisions carried out on one request in one sweep; more means that something does not settle."""
@@ -129,7 +132,6 @@ def sweep(
     why: dict[str, Json] = {"because": because} if because else {}
     office.ledger.beat("sweep-began", now, {"by": by} | why)
     report = Report(at=now)
-    follow_policy(office, now)
     if office.settings.environ.get("HOLDFAST_IMAP"):
         from flows.mailroom import before_sweep
 
@@ -143,6 +145,9 @@ def sweep(
         return office.ledger.claim(now, owner=office.owner, until=until, limit=BATCH, spare=spare)
 
     _in_lanes(this, each or queue, report, claim)
+    for moved in follow_policy(office, until=ends, stop=this.stop):
+        if moved:
+            _in_lanes(this, each or queue, report, claim)
     if not this.stop.is_set():
         from flows.heads import publish
 
@@ -307,19 +312,24 @@ def place(error: BaseException) -> str:
     return f"{trace.tb_frame.f_code.co_qualname}, line {trace.tb_lineno}" if trace else "an unknown place"
 
 
-def follow_policy(office: Office, now: datetime) -> int:
-    """Index every open request anew when the policy or the program has changed since the last sweep.
+def follow_policy(office: Office, *, until: datetime, stop: threading.Event) -> Iterator[int]:
+    """Index every open request anew when the policy or the program has changed since this was last done.
 
-    Returns:
-        How many requests were indexed anew.
+    Gives, a part at a time, how many rows have moved: some may be due now. What is not done by `until` is gone on
+    with in the next sweep; what falls due meanwhile is judged by the new policy anyhow.
     """
     if index_is_current(office):
-        return 0
-    open_requests = [row.request for row in office.ledger.rows()]
-    for request in open_requests:
-        office.ledger.append(request, (), office.histories.project, now=now)
-    office.ledger.beat("policy", now, {"digest": _digest(office)})
-    return len(open_requests)
+        return
+    digest, last = _digest(office), office.ledger.last_beat("policy-part")
+    after = str(last[1].get("after", "")) if last is not None and last[1].get("digest") == digest else ""
+    while part := office.ledger.open_requests(after=after, limit=PART):
+        if stop.is_set() or office.now() >= until:
+            return
+        yield office.ledger.reindex(part, office.histories.project)
+        after = part[-1]
+        office.ledger.beat("policy-part", office.now(), {"digest": digest, "after": after})
+    office.ledger.beat("policy-part", office.now(), {})
+    office.ledger.beat("policy", office.now(), {"digest": digest})
 
 
 def index_is_current(office: Office) -> bool:

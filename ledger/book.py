@@ -40,6 +40,8 @@ from ledger.store import Statements, Store
 from ledger.turns import Turns
 from ledger.vault import Sealed, SealStore
 
+_DIGESTS = 500  # asked for at once
+
 
 class _Page:
     """What one transaction has added so far: the tree as it stands in it, and the histories it made longer."""
@@ -217,10 +219,34 @@ class Book(Proofs, Seals):
         with self._store.asking() as say:
             return say.next_due_at()
 
-    def find_live(self, blind: str) -> tuple[str, ...]:
-        """Requests that are not final and hold an item with this blind digest, by id."""
+    def find_live(self, blinds: Collection[str]) -> Mapping[str, tuple[str, ...]]:
+        """Blind digests to the requests that are not final and hold an item with them. See `Ledger.find_live`."""
+        wanted, found = list(dict.fromkeys(blinds)), dict[str, tuple[str, ...]]()
+        for start in range(0, len(wanted), _DIGESTS):
+            with self._store.asking() as say:
+                for blind, request in say.find_live(wanted[start : start + _DIGESTS]):
+                    found[blind] = (*found.get(blind, ()), request)
+        return found
+
+    def open_requests(self, *, after: str = "", limit: int) -> tuple[str, ...]:
+        """Requests that are not final, by id."""
         with self._store.asking() as say:
-            return say.find_live(blind)
+            return tuple(say.open_requests(after, limit))
+
+    def reindex(self, requests: Sequence[str], project: Project) -> int:
+        """Write rows anew that the fold now sees otherwise. See `Ledger.reindex`."""
+
+        def write(say: Statements, page: _Page) -> int:
+            changed = 0
+            for request in requests:
+                if history := self._history(say, request, page):
+                    row = project(history)
+                    if row != say.row(request):
+                        say.put_row(row, items_too=True)
+                        changed += 1
+            return changed
+
+        return self._turns.take(write)
 
     # ---- leases -----------------------------------------------------------------------------------------
 

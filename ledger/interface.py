@@ -271,8 +271,14 @@ class Ledger(Protocol):
     def give_back(self, *claims: Claim) -> None:
         """End leases early. A lease that is not ours any more is left alone."""
 
-    def find_live(self, blind: str) -> tuple[str, ...]:
-        """Requests that are not final and hold an item with this blind digest."""
+    def reindex(self, requests: Sequence[str], project: Project) -> int:
+        """Write rows anew, where the fold now sees them otherwise, in one transaction; gives how many these were."""
+
+    def open_requests(self, *, after: str = "", limit: int) -> tuple[str, ...]:
+        """Requests that are not final, by id, from the first one beyond `after`."""
+
+    def find_live(self, blinds: Collection[str]) -> Mapping[str, tuple[str, ...]]:
+        """Blind digests to the requests, by id, that are not final and hold an item with them; those found only."""
 
     def keep(self, content: bytes) -> str:
         """Store public bytes (terms, policy) by content; gives the SHA-256 hex digest. Idempotent."""

@@ -26,7 +26,7 @@ from psycopg.pq import Format, TransactionStatus
 from ledger import postgres_schema
 from ledger.book import Book
 from ledger.interface import LedgerBusy, LedgerError, LedgerUnusable
-from ledger.postgres_connection import INIT, OLDEST, Connections, Held, in_words
+from ledger.postgres_connection import INIT, OLDEST, Connections, Held, code_of, in_words
 from ledger.postgres_making import initialise
 from ledger.postgres_statements import PostgresStatements
 from ledger.store import Statements, Store
@@ -85,8 +85,11 @@ class PostgresLedger(Book):
 def _is_ledger(address: str, timeout: float) -> bool:
     connections = Connections(address, timeout=timeout)
     try:
-        with connections.told():
-            return postgres_schema.version_of(connections.here().connection) > 0
+        return postgres_schema.version_of(connections.here().connection) > 0
+    except psycopg.Error as error:
+        if code_of(error) == "3D000":  # not even the database is there
+            return False
+        raise in_words(connections.name, error) from None
     finally:
         connections.close()
 
@@ -323,7 +326,7 @@ class PostgresStore:
         held = self._connections.another(long=True)
         try:
             return postgres_schema.differences(held.connection)
-        except psycopg.errors.InsufficientPrivilege as error:
+        except (psycopg.errors.InsufficientPrivilege, psycopg.errors.DiskFull) as error:  # it makes temporary tables
             return (f"the tables cannot be compared with what they should be: {error.diag.message_primary}",)
         finally:
             held.connection.close()

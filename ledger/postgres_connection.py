@@ -151,13 +151,14 @@ class Held:
     """A connection with what this thread does on it; closes when nobody holds it any more."""
 
     def __init__(self, connection: Connection[Any]) -> None:
-        self.connection = connection
+        self.connection, self._pid = connection, os.getpid()
         self.inside: Any = None  # the statements of the transaction that is open
         self.used = time.monotonic()
 
     def __del__(self) -> None:
-        with suppress(Exception):
-            self.connection.close()
+        if os.getpid() == self._pid:  # in a forked process it is the other one's connection still
+            with suppress(Exception):
+                self.connection.close()
 
     @property
     def alive(self) -> bool:

@@ -111,18 +111,20 @@ class PostgresStatements:
 
     def put_events(self, entries: Sequence[tuple[Record, bytes]]) -> None:
         """Add events at the end."""
-        rows = [
-            (each.seq, each.request, each.kind, each.at, each.recorded_at, each.actor, each.body, nodes)
-            for each, nodes in entries
-        ]
-        if len(rows) == 1:
-            self.later(queries.PUT_EVENT, rows[0])
-        elif rows:
-            self.later(queries.PUT_EVENTS, [list(column) for column in zip(*rows, strict=True)])
-        for seq, request, *_, nodes in rows:
-            self._newest[request], self.added = seq, (seq, nodes)
+        for each, nodes in entries:
+            self._newest[each.request], self.added = each.seq, (each.seq, nodes)
             if self._last is not None:
-                self._last = seq
+                self._last = each.seq
+        if len(entries) == 1:
+            (each, nodes), *_ = entries
+            texts = (each.request, each.kind, each.at, each.recorded_at, each.actor, each.body)
+            self.later(queries.PUT_EVENT, (each.seq, *texts, nodes))
+        elif entries:
+            rows = [
+                {name: getattr(each, name) for name in queries.EVENT.split(", ")} | {"nodes": nodes.hex()}
+                for each, nodes in entries
+            ]
+            self.later(queries.PUT_EVENTS, (json.dumps(rows, ensure_ascii=False),))
 
     def history(self, request: str, *, after: int = 0) -> list[Record]:
         """The events of one request."""
@@ -155,8 +157,8 @@ class PostgresStatements:
         if many > FEW_ITEMS:
             known = set(self._items(row.request))
             items = [item for item in items if item not in known]
-        columns = map(list, zip(*items, strict=True)) if items else queries.NO_ITEMS
-        self.later(queries.PUT_ROW, (*values, row.request, many, row.request, *columns))
+        rows = [dict(zip(index.ITEM_COLUMNS, item, strict=True)) for item in items]
+        self.later(queries.PUT_ROW, (*values, row.request, many, row.request, json.dumps(rows, ensure_ascii=False)))
 
     def row(self, request: str) -> Row | None:
         """A request's row with its items."""
@@ -178,6 +180,11 @@ class PostgresStatements:
                 for columns in some:
                     yield index.row_of(columns, items.get(columns[0], ()))
 
+    def open_requests(self, after: str, limit: int) -> list[str]:
+        """Requests that are not final, by id."""
+        asked = "SELECT request FROM requests WHERE final = 0 AND request > %s ORDER BY request LIMIT %s"
+        return [request for (request,) in self.run(asked, (after, limit)).fetchall()]
+
     def most_urgent(self, now: datetime, limit: int) -> tuple[Row, ...]:
         """Rows that are due, by rank, `next_at` and id."""
         found = self.run(queries.DUE, {"now": instant(in_utc(now, "now")), "limit": limit})
@@ -190,14 +197,13 @@ class PostgresStatements:
         ).fetchone()
         return None if found is None else read_instant(found[0])
 
-    def find_live(self, blind: str) -> tuple[str, ...]:
-        """Requests that are not final with an item of that digest."""
-        found = self.run(
-            "SELECT DISTINCT request FROM items JOIN requests USING (request) "
-            "WHERE blind = %s AND blind <> '' AND final = 0 ORDER BY request",
-            (blind,),
-        )
-        return tuple(request for (request,) in found.fetchall())
+    def find_live(self, blinds: Sequence[str]) -> list[tuple[str, str]]:
+        """Digests with the requests that are not final and have an item of them."""
+        return self.run(
+            "SELECT DISTINCT blind, request FROM items JOIN requests USING (request) "
+            "WHERE blind = ANY (%s::text[]) AND blind <> '' AND final = 0 ORDER BY request",
+            (list(blinds),),
+        ).fetchall()
 
     def _items(self, request: str) -> list[index.Stored]:
         return self.run(

@@ -128,6 +128,13 @@ class SqliteStatements:
             for columns in self._connection.execute(f"SELECT {_ROW} FROM requests {which}"):
                 yield index.row_of(columns, self._items(columns[0]))
 
+    def open_requests(self, after: str, limit: int) -> list[str]:
+        """Requests that are not final, by id."""
+        found = self._connection.execute(
+            "SELECT request FROM requests WHERE NOT final AND request > ? ORDER BY request LIMIT ?", (after, limit)
+        )
+        return [request for (request,) in found]
+
     def most_urgent(self, now: datetime, limit: int) -> tuple[Row, ...]:
         """Rows that are due, by rank, `next_at` and id."""
         return self._most_urgent({"now": instant(now), "limit": limit}, "")
@@ -165,14 +172,13 @@ class SqliteStatements:
         ).fetchone()
         return None if found is None else read_instant(found[0])
 
-    def find_live(self, blind: str) -> tuple[str, ...]:
-        """Requests that are not final with an item of that digest."""
-        found = self._connection.execute(
-            "SELECT DISTINCT request FROM items JOIN requests USING (request) "
-            "WHERE blind = ? AND blind <> '' AND NOT final ORDER BY request",
-            (blind,),
-        )
-        return tuple(request for (request,) in found)
+    def find_live(self, blinds: Sequence[str]) -> list[tuple[str, str]]:
+        """Digests with the requests that are not final and have an item of them."""
+        return self._connection.execute(
+            "SELECT DISTINCT blind, request FROM items JOIN requests USING (request) "
+            f"WHERE blind IN ({', '.join('?' * len(blinds))}) AND blind <> '' AND NOT final ORDER BY request",
+            tuple(blinds),
+        ).fetchall()
 
     def _items(self, request: str) -> list[index.Stored]:
         return self._connection.execute(

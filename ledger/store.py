@@ -55,14 +55,17 @@ class Statements(Protocol):
     def rows(self, *, open_only: bool) -> Iterator[Row]:
         """Rows with their items: open ones by `next_at` and request, then final ones by request."""
 
+    def open_requests(self, after: str, limit: int) -> list[str]:
+        """Requests that are not final, by id, from the first one beyond `after`."""
+
     def most_urgent(self, now: datetime, limit: int) -> tuple[Row, ...]:
         """Rows that are due, by rank, `next_at` and id; at most `limit`, which is at least 1. Without items."""
 
     def next_due_at(self) -> datetime | None:
         """The earliest `next_at`."""
 
-    def find_live(self, blind: str) -> tuple[str, ...]:
-        """Requests that are not final with an item of that digest, by id."""
+    def find_live(self, blinds: Sequence[str]) -> list[tuple[str, str]]:
+        """Each of these digests (some hundreds) with each request that is not final and has an item of it, by id."""
 
     # ---- leases
 

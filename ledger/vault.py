@@ -30,7 +30,7 @@ from typing import NamedTuple, Protocol
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from ledger.canonical import canonical
+from ledger.canonical import ENCODER, canonical
 from ledger.interface import LedgerError, LedgerUnusable
 from ledger.master import KEY_BYTES, VARIABLE, Keyring, MasterKey
 
@@ -329,7 +329,8 @@ class Vault:
         identifiers that a provider tells apart only by case get the same digest: it finds, it does not prove.
         """
         folded = unicodedata.normalize("NFKC", value).strip().casefold()
-        content = _bytes({"type": type, "value": unicodedata.normalize("NFKC", folded)})
+        value = unicodedata.normalize("NFKC", folded)
+        content = f'{{"type":{ENCODER.encode(type)},"value":{ENCODER.encode(value)}}}'.encode()
         return hmac.digest(self._blinding, content, "sha256").hex()
 
     def _begun(self, case: str) -> CaseKey:

@@ -61,7 +61,8 @@ class Facts:
 
     def copy(self) -> Facts:
         """The same facts, to be read on without these being changed."""
-        return replace(self, **{name: dict(getattr(self, name)) for name in _TABLES})
+        tables: dict[str, Any] = {name: dict(getattr(self, name)) for name in _TABLES}
+        return replace(self, **tables)
 
 
 SAME = tuple(each.name for each in fields(Facts) if each.name != "items")

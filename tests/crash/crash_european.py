@@ -10,13 +10,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "providers"))
 from crash_flows import Story, release
 from crash_points import Line
-from crash_world import MORNING, World
+from crash_world import World
 from plain_letters import PlainLetters
+from unit_support import MORNING
 
 from flows import asking, sweeping
 from flows.office import Office
@@ -35,7 +36,7 @@ class EuropeanWorld(World):
     def open(self, line: Line | None = None, *, create: bool = False) -> Office:
         """The office, with letters that are quickly made."""
         office = super().open(line, create=create)
-        office.letters = PlainLetters()  # type: ignore[assignment]
+        office.letters = cast(Any, PlainLetters())
         return office
 
     def copied(self, home: Path, player: str) -> World:

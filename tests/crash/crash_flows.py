@@ -7,7 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from crash_world import MORNING, World, request_table
+from crash_world import World, request_table
+from unit_support import MORNING
 
 from flows import asking, intake, replying, sweeping
 from flows.replying import Reply, ReplyError

@@ -18,8 +18,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "flows"))
 sys.path.insert(0, str(Path(__file__).parents[1] / "providers"))
-from crash_world import CANARIES, CASE, LEASE, MORNING, in_clear, request_table
+from crash_world import CANARIES, LEASE, in_clear, request_table
 from provider_sandbox_process import SandboxProcess
+from unit_support import CASE, MORNING
 
 from flows import intake, settings
 from flows.office import Office, open_office

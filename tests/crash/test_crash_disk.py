@@ -22,7 +22,7 @@ def sweep_on(storm: Storm, nursery: Nursery, **disk: int) -> tuple[int | None, s
     return nursery.end(sweeper), nursery.said(sweeper)
 
 
-@pytest.mark.parametrize("step", [4, pytest.param(1, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("step", [8, pytest.param(1, marks=pytest.mark.soak)])
 def test_a_disk_that_takes_no_more_at_any_write(
     folder: Path, nursery: Nursery, outside: SandboxProcess, step: int
 ) -> None:
@@ -64,7 +64,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
-@pytest.mark.parametrize("step", [6, pytest.param(1, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("step", [10, pytest.param(1, marks=pytest.mark.soak)])
 def test_a_disk_that_is_full_at_any_write(
     folder: Path, small_disk: Path, nursery: Nursery, outside: SandboxProcess, step: int
 ) -> None:

@@ -47,9 +47,13 @@ def every_instant(calls: list[str]) -> list[Instant]:
 
 
 def every_change(calls: list[str]) -> list[Instant]:
-    """Before every call that changes something somewhere, and after the last: each state that can be left behind."""
+    """Before every call that changes something, and after every event: each state that can be left behind.
+
+    What happens between two calls, such as telling a person, lies after the one and before the other.
+    """
     changes = [at for at, name in enumerate(calls, 1) if name not in READS]
-    return [*((at, False) for at in changes), (changes[-1], True)]
+    events = [at for at in changes if calls[at - 1] == "ledger.append"]
+    return [*((at, False) for at in changes), *((at, True) for at in {*events, changes[-1]})]
 
 
 Instants = Callable[[list[str]], list[Instant]]

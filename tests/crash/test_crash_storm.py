@@ -20,7 +20,7 @@ TROUBLE = {"unavailable": 0.02, "drop-after-effect": 0.02, "drop-before-effect":
 
 @pytest.mark.parametrize("honours_keys", [True, False], ids=["keys honoured", "no keys, but it can be asked"])
 @pytest.mark.parametrize(
-    ("size", "kills"), [pytest.param(60, 5, id="small"), pytest.param(2000, 250, id="whole", marks=pytest.mark.soak)]
+    ("size", "kills"), [pytest.param(40, 5, id="small"), pytest.param(2000, 250, id="whole", marks=pytest.mark.soak)]
 )
 def test_a_sweeper_killed_again_and_again_misses_nothing_and_says_nothing_twice(
     folder: Path,

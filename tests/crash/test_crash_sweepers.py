@@ -109,7 +109,7 @@ def state_becomes(sweeper: int, wanted: str) -> bool:
     raise AssertionError(f"process {sweeper} never came to state {wanted}")
 
 
-@pytest.mark.parametrize("lives", [8, pytest.param(200, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("lives", [5, pytest.param(200, marks=pytest.mark.soak)])
 def test_a_clock_that_is_set_while_sweepers_work_makes_them_say_nothing_twice(
     folder: Path, nursery: Nursery, outside: SandboxProcess, lives: int
 ) -> None:

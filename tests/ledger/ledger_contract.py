@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -413,11 +414,23 @@ class LedgerContract:
         ledger.register("HF-A", [registered(items=[item("1", blind="d1"), item("2", blind="d1")])], fold, now=NOW)
         ledger.register("HF-B", [registered(items=[item("1", blind="d2"), item("2", blind="d1")])], fold, now=NOW)
         ledger.register("HF-C", [registered(items=[item("1")])], fold, now=NOW)
-        assert ledger.find_live("d1") == ("HF-A", "HF-B")
+        assert ledger.find_live(["d1", "d2", "d3", ""]) == {"d1": ("HF-A", "HF-B"), "d2": ("HF-B",)}
         ledger.append("HF-A", [moved(state="released", final=True, next_at=None)], fold, now=NOW)
-        assert ledger.find_live("d1") == ("HF-B",)
-        assert ledger.find_live("d3") == ()
-        assert ledger.find_live("") == ()
+        assert ledger.find_live(["d1"]) == {"d1": ("HF-B",)}
+        assert ledger.find_live([f"d{number}" for number in range(2000)]) == {"d1": ("HF-B",), "d2": ("HF-B",)}
+        assert ledger.find_live([]) == {}
+
+    def test_rows_that_the_fold_sees_otherwise_are_written_anew(self, ledger: Ledger) -> None:
+        for name in "ABC":
+            ledger.register(f"HF-{name}", [registered()], fold, now=NOW)
+
+        def otherwise(events: Sequence[Event]) -> Row:
+            return replace(fold(events), rank=1) if events[0].request == "HF-B" else fold(events)
+
+        assert ledger.reindex(["HF-A", "HF-B", "HF-C", "HF-D"], otherwise) == 1
+        assert [ledger.row(f"HF-{name}").rank for name in "ABC"] == [5, 1, 5]
+        assert ledger.reindex(["HF-A", "HF-B", "HF-C"], otherwise) == 0
+        assert ledger.head()[0] == 3
 
     # ---- leases
 

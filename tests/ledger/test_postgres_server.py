@@ -1,6 +1,8 @@
 """What is particular to a ledger in PostgreSQL: roles and guards, a server that goes away, two who come at once."""
 
 import os
+import shutil
+import subprocess
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -159,6 +161,15 @@ def test_an_operational_ledger_is_not_opened_by_who_may_change_it(postgres: Post
     postgres.drop(admin)
 
 
+def test_a_ledger_is_made_by_opening_it_where_that_was_asked_for(postgres: PostgresServer) -> None:
+    admin = postgres.admin(postgres.new_database())
+    with closing(PostgresLedger.open(admin, create=True, sandbox=True)) as ledger:
+        first = ledger.identity
+    with closing(PostgresLedger.open(admin, create=True, sandbox=False)) as ledger:
+        assert (ledger.identity, ledger.sandbox) == (first, True)
+    postgres.drop(admin)
+
+
 def test_what_init_makes_again_stays(postgres: PostgresServer, ledger: PostgresLedger, address: str) -> None:
     before = ledger.identity
     made = postgres_making.initialise(address, admin=postgres.admin(), sandbox=False)
@@ -179,7 +190,7 @@ def test_an_owner_who_is_no_superuser_can_make_a_ledger() -> None:
         with closing(PostgresLedger.open(app)) as ledger:
             ledger.register("HF-A", [registered()], fold, now=NOW)
             assert ledger.verify(fold) == ()
-        with pytest.raises(LedgerUnusable, match=r"this role may not do that: .*permission denied to create database"):
+        with pytest.raises(LedgerUnusable, match=r"may not do that: .*permission denied to create database"):
             postgres_making.initialise(server.app("another"), admin=app)
     finally:
         server.close()
@@ -395,6 +406,55 @@ def test_an_erased_key_leaves_no_trace_in_the_tables_file(
     vault.erase("CY-1")
     assert not stands_in_the_file()
     assert ledger.case_key("CY-2") is not None
+
+
+@pytest.fixture
+def small_disk(postgres: PostgresServer) -> Iterator[str]:
+    """A tablespace on a disk of 24 MB; only some machines let a test have one."""
+    folder = postgres.folder / "small"
+    folder.mkdir()
+    mounted = shutil.which("mount") and subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=24m,mode=777", "holdfast-test", str(folder)],
+        check=False,
+        capture_output=True,
+    )
+    if not mounted or mounted.returncode:
+        folder.rmdir()
+        pytest.skip("this machine gives no small disk to a test")
+    try:
+        os.chown(folder, folder.parent.stat().st_uid, -1)
+        postgres.execute(f"CREATE TABLESPACE small LOCATION '{folder}'")
+        yield "small"
+        postgres.execute("DROP TABLESPACE small")
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_on_a_full_disk_nothing_is_half_written_and_it_goes_on_later(
+    postgres: PostgresServer, small_disk: str
+) -> None:
+    database = postgres.new_database()
+    postgres.execute(f"CREATE DATABASE {database} TEMPLATE template0 TABLESPACE {small_disk}")
+    postgres_making.initialise(postgres.app(database), admin=postgres.admin(), sandbox=True)
+    filler = postgres.folder / "small" / "filler"
+    filler.write_bytes(b"\0" * (shutil.disk_usage(filler.parent).free - 1_000_000))
+    written = [1]
+    with closing(PostgresLedger.open(postgres.app(database))) as ledger:
+        ledger.register("HF-A", [registered()], fold, now=NOW)
+        with pytest.raises(
+            LedgerUnusable, match=r"the server's disk is full: free some space .*; nothing was written"
+        ):
+            append_for_ever(ledger, written)
+        assert ledger.head()[0] == written[-1]
+        filler.unlink()
+        assert ledger.append("HF-A", [note()], fold, now=NOW)[0].seq == written[-1] + 1
+        assert ledger.verify(fold) == ()
+    postgres.drop(postgres.app(database))
+
+
+def append_for_ever(ledger: PostgresLedger, written: list[int]) -> None:
+    while True:
+        written += [each.seq for each in ledger.append("HF-A", [note(os.urandom(3000).hex())] * 20, fold, now=NOW)]
 
 
 # ---- a server that goes away

@@ -85,16 +85,12 @@ class Site(LiveUnit):
         lines = (("holdfast_app", APP_PASSWORD), ("postgres", ADMIN_PASSWORD), ("prefect", PREFECT_PASSWORD))
         self.passwords.write_text("".join(f"127.0.0.1:*:*:{role}:{password}\n" for role, password in lines))
         place = f"127.0.0.1:{postgres.port}"
-        self.admin = f"postgresql://postgres@{place}/postgres"
-        ledger = f"postgresql://holdfast_app@{place}/{self.database}"
-        environ = bare(
-            HOLDFAST_LEDGER=ledger, HOLDFAST_HEADS=str(folder / "heads.jsonl"), PGPASSFILE=str(self.passwords)
-        )
+        self.admin = f"postgresql://postgres@{place}/postgres?passfile={self.passwords}"
+        ledger = f"postgresql://holdfast_app@{place}/{self.database}?passfile={self.passwords}"
+        environ = bare(HOLDFAST_LEDGER=ledger, HOLDFAST_HEADS=str(folder / "heads.jsonl"))
         init = [PROGRAMS / "holdfast", "ledger", "init", "--sandbox", "--admin", self.admin]
         init += ["--app-password-env", "APP_PASSWORD"]
         subprocess.run(init, env=environ | {"APP_PASSWORD": APP_PASSWORD}, check=True, capture_output=True)
-        # PGPASSFILE is read by the driver, from the process's own environment.
-        os.environ["PGPASSFILE"] = str(self.passwords)
         super().__init__(folder, prefect_api, **environ)
 
     def machine(self, name: str) -> dict[str, str]:
@@ -109,11 +105,14 @@ class Site(LiveUnit):
             "PREFECT_HOME": str(self.folder / f"{name}-prefect"),
         }
 
-    def senders(self) -> Counter[str]:
-        """By whom requests were sent: the configured names, and how many each."""
+    def senders(self) -> dict[str, list[str]]:
+        """By whom each request was sent, as often as it was: the configured names."""
+        found: dict[str, list[str]] = {}
         with self.office() as office:
-            sent = [record for record in office.ledger.records() if record.kind == "sent"]
-        return Counter(record.actor.partition("(")[2].rstrip(")") for record in sent)
+            for record in office.ledger.records():
+                if record.kind == "sent":
+                    found.setdefault(record.request, []).append(record.actor.partition("(")[2].rstrip(")"))
+        return found
 
 
 def counted(played: PlayedProviders) -> Counter[tuple[str, str, int]]:
@@ -138,7 +137,7 @@ def process(command: str, environ: Mapping[str, str], log: Path) -> Iterator[sub
         stop(started)
 
 
-def stop(started: subprocess.Popen[bytes], *, within: float = 20) -> int:
+def stop(started: subprocess.Popen[bytes], *, within: float = 80) -> int:
     """Ask a process to stop, and wait; killed if it does not. Its exit status."""
     if started.poll() is None:
         started.send_signal(signal.SIGTERM)

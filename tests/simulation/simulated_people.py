@@ -206,6 +206,8 @@ class People:
     def _see_to_extension(self, request: str, hold: Hold) -> None:
         account, now, number = self.account(request), self.office.now(), hold.granted + 1
         act = hold.act("extend", number)
+        if number > len(hold.terms.extensions):
+            return  # the message is old: it was extended meanwhile, as far as the law goes
         if account.has("extend", number):
             self._extended(request)
         elif act is not None and act.open:

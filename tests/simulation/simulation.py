@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from simulated_account import Faults
 from simulated_people import People
 from simulated_providers import Books, Crash
 from simulated_unit import (
+    AUTHORITIES,
     KINDS,
     START,
     Inbox,
@@ -33,7 +35,7 @@ from simulated_unit import (
     set_clock,
 )
 
-from flows import sweeping
+from flows import lanes, sweeping
 from flows.office import Office
 from providers.interface import Order
 
@@ -95,7 +97,7 @@ class Simulation:
         self.people = People(self.office, self.books, seed=setting.seed, diligence=setting.diligence)
         self.story = Story(document={})
         self._coming = list(self._cases())[::-1]
-        self._within = False
+        self._within = threading.local()
 
     # What comes in
 
@@ -116,7 +118,7 @@ class Simulation:
         case = case_of(number, batch, draw, late=True)
         for request, planned in zip(register(self.office, case), batch, strict=True):
             kind = next(each for each in KINDS if each.id == planned.provider)
-            self.books.open(planned.name, kind.zone)
+            self.books.open(planned.name, AUTHORITIES[0].zone if planned.state_to_state else kind.zone)
             self.inbox.names[request] = planned.name
             at = Planned(**{name: getattr(planned, name) for name in planned.__slots__} | {"at": now})
             self.people.begin(request, at, case.mla.send_on if case.mla else None)
@@ -158,14 +160,20 @@ class Simulation:
         self.story.acts += len(report.done)
         self.story.faults_of_ours += [what for _, what in report.failures if "fault of Holdfast" in what]
 
-    def _meanwhile(self, order: Order) -> None:
-        """A second worker sweeps while a message is under way."""
-        if self.setting.second_worker and not self._within:
-            self._within = True
-            try:
-                sweeping.sweep(self.office, by="second")
-            finally:
-                self._within = False
+    def _meanwhile(self, _: Order) -> None:
+        """A second worker takes what it may have while a message is under way."""
+        if not self.setting.second_worker or getattr(self._within, "second", False):
+            return
+        self._within.second = True
+        office, now = self.office, self.office.now()
+        try:
+            owner, until = f"second worker {threading.get_ident()}", now + sweeping.LEASE
+            claims = office.ledger.claim(now, owner=owner, until=until, limit=lanes.BATCH)
+            for lane in lanes.by_provider(claims).values():
+                report = sweeping.queue(sweeping.Pass(office=office, now=now), lane)
+                self.story.faults_of_ours += [what for _, what in report.failures if "fault of Holdfast" in what]
+        finally:
+            self._within.second = False
 
     # What happened
 
