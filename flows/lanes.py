@@ -65,13 +65,22 @@ def run_lanes(
         claim: leases of due requests, most urgent first, none of the named providers; nothing to come to an end.
         work: works on one provider's leased requests, and gives them back.
     """
+    while len(waiting := dict(by_provider(claim(())))) == 1:
+        for claims in waiting.values():
+            work(claims)  # most sweeps find work at one provider only: no threads for it
+    if waiting:
+        _side_by_side(claim, work, waiting)
+
+
+def _side_by_side(
+    claim: Callable[[Collection[str]], Sequence[Claim]],
+    work: Callable[[Sequence[Claim]], None],
+    waiting: dict[str, list[Claim]],
+) -> None:
     lanes: dict[Future[None], str] = {}
-    waiting: dict[str, list[Claim]] = {}
     with ThreadPoolExecutor(AT_ONCE, "provider") as pool:
         try:
             while True:
-                if len(waiting) < AT_ONCE:
-                    waiting.update(by_provider(claim({*lanes.values(), *waiting})))
                 while waiting and len(lanes) < AT_ONCE:
                     provider = next(iter(waiting))
                     lanes[pool.submit(work, waiting.pop(provider))] = provider
@@ -80,6 +89,8 @@ def run_lanes(
                 for ended in wait(lanes, return_when=FIRST_COMPLETED).done:
                     del lanes[ended]
                     ended.result()
+                if len(waiting) < AT_ONCE:
+                    waiting.update(by_provider(claim({*lanes.values(), *waiting})))
         finally:
             for claims in waiting.values():  # something failed, but these are leased to us
                 pool.submit(work, claims)

@@ -31,6 +31,9 @@ pytestmark = pytest.mark.xdist_group("on a clock")
 ELSEWHERE = ("deploy", "worker", "limit")
 """Blocks that need a Prefect server: tests/operating/test_two_machines.py carries them out."""
 
+TOLD = (0, 1)
+"""How a sweep ends that worked: 1 where somebody was told of something."""
+
 ORDER = (
     "first-look",
     "backup",
@@ -80,9 +83,14 @@ class Operator:
     def home(self) -> Path:
         return Path(self.environ["HOLDFAST_HOME"])
 
-    def types(self, block: str) -> str:
-        """A block of the page; what it exports holds for the next ones."""
+    def has(self, program: str) -> bool:
+        """Whether a program runs at all: one that comes with the tests' own PostgreSQL does not everywhere."""
+        return subprocess.run([self.postgres.programs / program, "--version"], check=False).returncode == 0
+
+    def types(self, block: str, *, without: str = "") -> str:
+        """A block of the page, without the lines of a program that is not here; what it exports holds on."""
         ((_, text),) = blocks(block)
+        text = "".join(line for line in text.splitlines(True) if not (without and line.startswith(without)))
         said = run(text, self.environ)
         for name, value in re.findall(r"^export (\w+)=(\S+)$", text, flags=re.MULTILINE):
             self.environ[name] = value.replace("$SERVER", self.environ["SERVER"])
@@ -136,7 +144,7 @@ def test_a_year_of_an_operator_as_the_page_says_it(operator: Operator) -> None:
 
     operator.types("backup")
     (lost,) = unit.register("alpha")
-    assert operator.holdfast("sweep").returncode == 0
+    assert operator.holdfast("sweep").returncode in TOLD
     assert operator.holdfast("heads", "sign").returncode == 0
     for path in (*operator.home.glob("ledger.sqlite*"), *operator.home.glob("master.key*")):
         path.unlink()  # the disk failed after the backup
@@ -157,14 +165,14 @@ def test_a_year_of_an_operator_as_the_page_says_it(operator: Operator) -> None:
     assert operator.head() == before
 
     operator.types("postgres-backup")
-    operator.types("base-backup")
+    operator.types("base-backup", without="" if operator.has("pg_verifybackup") else "pg_verifybackup")
     before = operator.head()
     operator.as_admin("DROP DATABASE holdfast WITH (FORCE)")
     assert operator.holdfast("sweep").returncode == 3
     operator.types("postgres-restore")
     assert operator.head() == before
     assert "Everything fits" in operator.types("verify")
-    assert operator.holdfast("sweep").returncode == 0
+    assert operator.holdfast("sweep").returncode in TOLD
 
     operator.types("upgrade")
     operator.types("rotate")
