@@ -32,7 +32,7 @@ from ledger.interface import (
     in_utc,
     intent_of,
 )
-from ledger.memory import Histories
+from ledger.memory import NOTHING, Known, Memory
 from ledger.proofs import Proofs
 from ledger.records import Record, record
 from ledger.seals import Seals, put_seals
@@ -48,14 +48,14 @@ class _Page:
 
     def __init__(self, seq: int, peaks: list[bytes]) -> None:
         self.seq, self.peaks = seq, peaks
-        self.histories: dict[str, tuple[Event, ...]] = {}
+        self.known: dict[str, Known] = {}
 
     def mark(self) -> Callable[[], None]:
         """Gives what brings the page back to how it is now."""
-        seq, peaks, histories = self.seq, self.peaks, dict(self.histories)
+        seq, peaks, known = self.seq, self.peaks, dict(self.known)
 
         def undo() -> None:
-            self.seq, self.peaks, self.histories = seq, peaks, histories
+            self.seq, self.peaks, self.known = seq, peaks, known
 
         return undo
 
@@ -80,7 +80,7 @@ class Book(Proofs, Seals):
         self._identity = Identity(
             ledger=facts["ledger"], created_at=facts["created_at"], sandbox=facts["sandbox"] == "yes"
         )
-        self._histories = Histories()
+        self._memory = Memory()
         self._turns = Turns(store, self._open_page, self._close_page)
         self._tip: tuple[int, list[bytes]] = (0, [tree.leaf(self._identity.content())])
 
@@ -122,11 +122,12 @@ class Book(Proofs, Seals):
         def enter(say: Statements, page: _Page) -> tuple[tuple[Event, ...], ...]:
             if unless is not None:
                 unless()
-            if taken := [request for request in requests if self._history(say, request, page)]:
+            if taken := [request for request in requests if self._recorded(say, request, page).history]:
                 raise Duplicate(f"request {taken[0]} exists already: draw another id; nothing was written")
             put_seals(say, seals)
             return tuple(
-                _add(say, page, request, (), events, project=project, now=now) for request, events in requests.items()
+                _add(say, page, request, NOTHING, events, project=project, now=now)
+                for request, events in requests.items()
             )
 
         return self._turns.take(enter)
@@ -148,21 +149,21 @@ class Book(Proofs, Seals):
         def add(say: Statements, page: _Page) -> tuple[Event, ...]:
             if claim is not None:
                 _insist(say, claim)
-            history = self._history(say, request, page)
-            if not history:
+            known = self._recorded(say, request, page)
+            if not known.history:
                 raise LedgerError(f"there is no request {request}: check the id; nothing was written")
             put_seals(say, seals)
-            return _add(say, page, request, history, events, project=project, now=now)
+            return _add(say, page, request, known, events, project=project, now=now)
 
         return self._turns.take(add)
 
     def events(self, request: str) -> tuple[Event, ...]:
         """The history of one request, oldest first."""
         with self._store.asking() as say:
-            history = self._history(say, request, self._turns.page_in_hand())
+            known = self._recorded(say, request, self._turns.page_in_hand())
         if self._turns.page_in_hand() is None:  # else it may never be committed
-            self._histories.keep({request: history})
-        return history
+            self._memory.keep({request: known})
+        return known.history
 
     def all_events(self, *, after: int = 0) -> Iterator[Event]:
         """Every event with `seq` > `after`, as the ledger stands when the first one is taken."""
@@ -173,28 +174,32 @@ class Book(Proofs, Seals):
         """Events exactly as stored. See `Ledger.records`."""
         if request:
             with self._store.asking() as say:
-                yield from say.history(request, after=after)
+                found = say.history(request, after=after)
+            yield from found
             return
         with self._store.streaming() as say:
             for entry, _ in say.stored(after=after):
                 yield entry
 
-    def _history(self, say: Statements, request: str, page: _Page | None) -> tuple[Event, ...]:
-        """A request's whole history as this transaction sees it."""
-        if page is not None and request in page.histories:
-            return page.histories[request]
-        known = self._histories.of(request)
-        return (*known, *map(_readable, say.history(request, after=known[-1].seq if known else 0)))
+    def _recorded(self, say: Statements, request: str, page: _Page | None) -> Known:
+        """A request's whole history as this transaction sees it; the items only where nothing was added since."""
+        if page is not None and request in page.known:
+            return page.known[request]
+        known = self._memory.of(request)
+        new = say.history(request, after=known.history[-1].seq if known.history else 0)
+        return Known(history=(*known.history, *map(_readable, new))) if new else known
 
     def _open_page(self, say: Statements) -> _Page:
         seq = say.last_seq()
+        if seq < self._tip[0]:  # a backup was restored under our feet
+            self._memory.forget()
         if seq != self._tip[0]:  # another process has written meanwhile
             self._tip = seq, self.peaks(say, seq)
         return _Page(seq, list(self._tip[1]))
 
     def _close_page(self, page: _Page) -> None:
         self._tip = page.seq, page.peaks
-        self._histories.keep(page.histories)
+        self._memory.keep(page.known)
 
     # ---- the index --------------------------------------------------------------------------------------
 
@@ -239,7 +244,7 @@ class Book(Proofs, Seals):
         def write(say: Statements, page: _Page) -> int:
             changed = 0
             for request in requests:
-                if history := self._history(say, request, page):
+                if history := self._recorded(say, request, page).history:
                     row = project(history)
                     if row != say.row(request):
                         say.put_row(row, items_too=True)
@@ -324,13 +329,13 @@ def _add(
     say: Statements,
     page: _Page,
     request: str,
-    history: tuple[Event, ...],
+    known: Known,
     events: Sequence[NewEvent],
     *,
     project: Project,
     now: datetime,
 ) -> tuple[Event, ...]:
-    intents = {intent_of(event) for event in history if event.kind == "intent"}
+    intents = {intent_of(event) for event in known.history if event.kind == "intent"}
     seq, peaks = page.seq, list(page.peaks)
     entries: list[tuple[Record, bytes]] = []
     for new in events:
@@ -345,12 +350,13 @@ def _add(
         entry = record(new, seq=seq, request=request, now=now)
         entries.append((entry, tree.add(peaks, seq, tree.leaf(entry.content()))))
     added = tuple(entry.event() for entry, _ in entries)
-    row = project((*history, *added))
+    history = (*known.history, *added)
+    row = project(history)
     if row.request != request:
         raise ValueError(f"{request}: the fold gave the row of {row.request}")
     say.put_events(entries)
-    say.put_row(row, items_too=True)
-    page.seq, page.peaks, page.histories[request] = seq, peaks, (*history, *added)
+    say.put_row(row, items_too=row.items != known.items)
+    page.seq, page.peaks, page.known[request] = seq, peaks, Known(history=history, items=row.items)
     return added
 
 

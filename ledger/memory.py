@@ -5,34 +5,55 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from ledger.interface import Event
+from ledger.interface import Event, ItemRow
 
 MOST = 512
 """Requests whose histories are remembered: a few batches of a sweep, whatever the ledger's size."""
 
 
-class Histories:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Known:
+    """What is remembered of a request: its history up to some event, and the items of the row that it led to."""
+
+    history: tuple[Event, ...] = ()
+    items: tuple[ItemRow, ...] | None = None
+
+
+NOTHING = Known()
+
+
+class Memory:
     """The last used histories, each a beginning of what is recorded: a history only ever grows."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known: OrderedDict[str, tuple[Event, ...]] = OrderedDict()
+        self._known: OrderedDict[str, Known] = OrderedDict()
 
-    def of(self, request: str) -> tuple[Event, ...]:
-        """What is remembered of a request: all of its history up to some event, or nothing."""
+    def of(self, request: str) -> Known:
+        """What is remembered of a request."""
         with self._lock:
             if request not in self._known:
-                return ()
+                return NOTHING
             self._known.move_to_end(request)
             return self._known[request]
 
-    def keep(self, histories: Mapping[str, tuple[Event, ...]]) -> None:
-        """Remember committed histories. Of two of the same request, the longer one stays."""
+    def keep(self, found: Mapping[str, Known]) -> None:
+        """Remember what is committed. Of two of the same request, the longer history stays."""
         with self._lock:
-            for request, history in histories.items():
-                if len(history) >= len(self._known.get(request, ())) and history:
-                    self._known[request] = history
-                    self._known.move_to_end(request)
+            for request, known in found.items():
+                before = self._known.get(request, NOTHING)
+                if len(known.history) < len(before.history) or not known.history:
+                    continue
+                if known.items is None and len(known.history) == len(before.history):
+                    continue
+                self._known[request] = known
+                self._known.move_to_end(request)
             while len(self._known) > MOST:
                 self._known.popitem(last=False)
+
+    def forget(self) -> None:
+        """Give up everything: what was recorded is no longer there."""
+        with self._lock:
+            self._known.clear()

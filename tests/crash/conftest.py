@@ -72,15 +72,3 @@ def new_address(request: pytest.FixtureRequest) -> Iterator[Callable[[], str]]:
     yield new
     for address in made:
         server.take_back(address)
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "soak: runs for minutes; only `make soak` runs it")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Soak tests run for minutes: only `pytest -m soak` runs them."""
-    soak = [item for item in items if item.get_closest_marker("soak")]
-    if soak and "soak" not in (config.option.markexpr or ""):
-        config.hook.pytest_deselected(items=soak)
-        items[:] = [item for item in items if item not in soak]

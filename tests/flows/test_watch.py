@@ -303,6 +303,17 @@ class TestStopping:
         assert unit.beat("sweep-stopped")["by"] == "watch"
         assert unit.beat("sweep") == {}
 
+    def test_it_stops_at_once_while_it_looks_for_what_falls_due_next(self, unit: LiveUnit) -> None:
+        """The look asks the scheduler for its jobs, which must not wait for the look meanwhile."""
+        always = timedelta(microseconds=1)
+        unit.register("alpha")
+        with watching(unit, look_every=always) as running:
+            wait_for(running.said_so("sweeping"), seconds=10, what="the first sweep")
+            began = time.monotonic()
+            assert running.finish() == 0
+            assert time.monotonic() - began < 10
+        assert running.said[-1] == "stopped"
+
     def test_a_second_signal_is_the_usual_one(self) -> None:
         stop = threading.Event()
         before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
