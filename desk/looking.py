@@ -9,7 +9,7 @@ import click
 
 from desk.endings import needs_person
 from desk.problems import counted, every
-from desk.speaking import all_harmless, draw, say, say_json, width
+from desk.speaking import all_harmless, draw, say, say_json, tell, width
 from desk.typed import REQUEST, as_json, at, opened
 
 
@@ -145,11 +145,13 @@ def verify(files: tuple[Path, ...], as_json: bool) -> None:
     """
     from desk.heads import compared, in_words, sources, table, unfit
     from desk.words import number
-    from flows.sweeping import index_is_current, provable
+    from flows.sweeping import index_is_current
+    from flows.verifying import verify_all
 
     with opened() as office:
         kept = compared(office, sources(office, files))
-        findings, current = office.ledger.verify(provable(office)), index_is_current(office)
+        findings = verify_all(office, lambda done, many: tell(f"{done} of {many} parts of the index recomputed"))
+        current = index_is_current(office)
         events, link = (None, None) if findings else office.ledger.head()  # a damaged tree may have none
         requests = sum(1 for _ in office.ledger.rows(open_only=False))
     if as_json:

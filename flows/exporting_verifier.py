@@ -29,6 +29,8 @@ import sys
 
 if sys.version_info < (3, 11):
     sys.exit("verify: Python 3.11 or later is needed, this is " + sys.version.split()[0])
+if __name__ == "__main__" and not sys.flags.safe_path:
+    del sys.path[0]  # this file's folder: nothing in a bundle may take the place of a module of Python's own
 
 VERSION = "{version}"
 SOURCES = {{}}

@@ -12,7 +12,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
@@ -107,8 +107,8 @@ def to_timeline(event: Recorded) -> Event:
     return Event(
         seq=event.seq,
         kind=event.kind,
-        at=event.at.astimezone(UTC),
-        recorded_at=event.recorded_at.astimezone(UTC),
+        at=event.at,
+        recorded_at=event.recorded_at,
         body=event.body,
     )
 
@@ -180,8 +180,8 @@ class Histories:
         elif known.count == count:
             return known
         else:
-            facts, done = known.facts, known.count
-        hold, facts = fold_on(facts, map(to_timeline, events[done:]))
+            facts, done = known.facts.copy(), known.count
+        hold = fold_on(facts, map(to_timeline, events[done:]))
         folded = Folded(
             first=events[0], last=events[-1], count=count, facts=facts, hold=hold, duties=duties(hold, self._policy)
         )

@@ -126,8 +126,8 @@ def _follow_up(hold: Hold, facts: Mapping[str, Any], history: Sequence[Event]) -
 def _question(hold: Hold, action: Action) -> str:
     """The question that is answered now. To a provider that is asked how it stands: the last known."""
     if action is Action.CLARIFY:
-        if hold.answering is not None and hold.answering[2] in hold.unanswered:
-            return hold.answering[2]
+        if hold.to_answer is not None:
+            return hold.to_answer
         return min(hold.unanswered, key=lambda each: hold.unanswered[each][::-1], default="")
     return hold.questions[-1] if hold.questions else ""
 

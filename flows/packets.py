@@ -206,7 +206,7 @@ def _can_be_said(hold: Hold, history: Sequence[Event], action: Action) -> None:
 
 def _unanswered(hold: Hold) -> bool:
     """Whether the provider asks something that the last answer was not written for."""
-    return bool(hold.unanswered) and (hold.answering is None or hold.answering[2] not in hold.unanswered)
+    return bool(hold.unanswered) and hold.to_answer is None
 
 
 def _made(office: Office, hold: Hold, action: Action, sequence: int, ways: Sequence[Route]) -> Iterator[_Found]:

@@ -181,7 +181,7 @@ class Watch:
             self.say("a sweep does not end; the process ends without it, and its leases run out by themselves")
             self.leave(STUCK)
             return STUCK
-        self.scheduler.shutdown(wait=True)
+        self.scheduler.shutdown(wait=False)  # waiting, it would hold the locks that a look needs to end
         self.say("stopped")
         return 0
 

@@ -47,7 +47,8 @@ _SAID = {
     sqlite3.SQLITE_NOTADB: "it is not a ledger, or its first bytes are damaged: check the path, or restore a backup",
     sqlite3.SQLITE_CORRUPT: "it is damaged: keep a copy as it is, and restore a backup",
     sqlite3.SQLITE_ERROR: "its tables are not as we made them: keep a copy as it is, and restore a backup",
-    sqlite3.SQLITE_IOERR: "the disk could not read or write it: is it full, or a quota reached? Check it, then do it again",
+    sqlite3.SQLITE_IOERR: "the disk could not read or write it: is it full, or is a quota reached? Check, then do it "
+    "again",
 }
 
 

@@ -292,8 +292,14 @@ class Ledger(Protocol):
     def last_beat(self, name: str) -> tuple[datetime, Mapping[str, Json]] | None:
         """The last sign of life of that name."""
 
-    def verify(self, project: Project) -> tuple[Finding, ...]:
-        """Recompute everything; empty if all fits."""
+    def verify(self, project: Project | None) -> tuple[Finding, ...]:
+        """Recompute everything; empty if all fits. Without `project`: all but the index (`verify_index`)."""
+
+    def verify_index(self, project: Project, first: str, before: str) -> tuple[Finding, ...]:
+        """Recompute the index of the requests from id `first` on and before id `before` ("": to the end)."""
+
+    def parts(self, count: int) -> tuple[tuple[str, str], ...]:
+        """All requests in that many parts of the same size, or fewer: the `first` and `before` of each."""
 
     def close(self) -> None:
         """Give back the connection."""

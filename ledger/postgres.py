@@ -35,7 +35,8 @@ _ASK_FOR = 20.0  # seconds for which a server that was lost at a commit is asked
 _BEGIN_RECORDING = f"""BEGIN;
 SELECT pg_advisory_xact_lock({postgres_schema.LOCK});
 SELECT pg_current_xact_id()::text, coalesce((SELECT max(seq) FROM events), 0)"""  # noqa: S608 - a number
-_WRITTEN = "SELECT nodes, xmin::text::bigint FROM events WHERE seq = %s"
+_WRITTEN = """SELECT nodes, CASE WHEN %(number)s::xid8 < pg_snapshot_xmax(pg_current_snapshot())
+    THEN pg_xact_status(%(number)s::xid8) END FROM events WHERE seq = %(seq)s"""
 _NOT_KNOWN = "it is not known whether the last entry was written: look at the history before it is made again"
 
 
@@ -232,8 +233,9 @@ class PostgresStore:
     def _was_committed(self, number: str, added: tuple[int, bytes] | None) -> bool:
         """Whether the transaction whose commit nobody confirmed was committed: whether its last event is there.
 
-        Asked under the lock, so the lost transaction is over. Its number (`xmin`) alone would not do: after a crash
-        the server may give it to another one.
+        Asked under the lock, so the lost transaction is over. What became of its number alone would not do: after a
+        crash the server may give it to another one. Nor would the event's own `xmin`: of those who share a commit
+        each has a savepoint, which has a number of its own.
         """
         end = time.monotonic() + _ASK_FOR
         while added is not None and time.monotonic() < end:
@@ -241,8 +243,9 @@ class PostgresStore:
                 connection = self._connections.here().connection
                 with connection.transaction():
                     connection.execute("SELECT pg_advisory_xact_lock(%s)", (postgres_schema.LOCK,))
-                    found = connection.execute(_WRITTEN, (added[0],), binary=True).fetchone()
-                return found is not None and tuple(found) == (added[1], int(number) % 2**32)
+                    asked = {"number": number, "seq": added[0]}
+                    found = connection.execute(_WRITTEN, asked, binary=True).fetchone()
+                return found is not None and tuple(found) == (added[1], "committed")
             time.sleep(0.05)
         raise LedgerBusy(f"{self.name}: the server was lost while it was writing, and {_NOT_KNOWN}")
 

@@ -182,8 +182,8 @@ class PostgresStatements:
 
     def open_requests(self, after: str, limit: int) -> list[str]:
         """Requests that are not final, by id."""
-        asked = "SELECT request FROM requests WHERE final = 0 AND request > %s ORDER BY request LIMIT %s"
-        return [request for (request,) in self.run(asked, (after, limit)).fetchall()]
+        ask = "SELECT request FROM requests WHERE final = 0 AND request > %s ORDER BY request LIMIT %s"
+        return [each[0] for each in self.run(ask, (after, limit)).fetchall()]
 
     def most_urgent(self, now: datetime, limit: int) -> tuple[Row, ...]:
         """Rows that are due, by rank, `next_at` and id."""
@@ -336,14 +336,29 @@ class PostgresStatements:
 
     # ---- proof ----------------------------------------------------------------------------------------------
 
-    def by_request(self) -> tuple[Iterable[Record], Iterable[index.Stored], Iterable[tuple[str, index.Stored]]]:
-        """All events, rows and items, each by request."""
-        items = self._stream(f"SELECT request, {queries.ITEM} FROM items ORDER BY request, position")
+    def by_request(
+        self, first: str, before: str
+    ) -> tuple[Iterable[Record], Iterable[index.Stored], Iterable[tuple[str, index.Stored]]]:
+        """Events, rows and items of some requests, each by request."""
+        where, bound = (
+            "WHERE request >= %s" + (" AND request < %s" if before else ""),
+            (first, before)[: 1 + bool(before)],
+        )
+        items = self._stream(f"SELECT request, {queries.ITEM} FROM items {where} ORDER BY request, position", bound)
         return (
-            map(_record, self._stream(f"SELECT {queries.EVENT} FROM events ORDER BY request, seq")),
-            self._stream(f"SELECT {queries.ROW} FROM requests ORDER BY request"),
+            map(_record, self._stream(f"SELECT {queries.EVENT} FROM events {where} ORDER BY request, seq", bound)),
+            self._stream(f"SELECT {queries.ROW} FROM requests {where} ORDER BY request", bound),
             ((request, tuple(item)) for request, *item in items),
         )
+
+    def request_count(self) -> int:
+        """How many requests there are."""
+        return int((self.run("SELECT count(*) FROM requests").fetchone() or (0,))[0])
+
+    def request_at(self, place: int) -> str:
+        """The id of the request at a place of the index."""
+        found = self.run("SELECT request FROM requests ORDER BY request LIMIT 1 OFFSET %s", (place,)).fetchone()
+        return found[0] if found else ""
 
     def wrong_bytes(self) -> Iterator[Finding]:
         """Kept and sealed bytes that are not what their names say."""

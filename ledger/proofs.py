@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any
 
 from ledger import tree, verify
@@ -12,7 +13,8 @@ from ledger.records import Record
 from ledger.store import Statements, Store
 from ledger.turns import Turns
 
-_MOST_FINDINGS = 1000
+MOST_FINDINGS = 1000
+TOO_MANY = Finding(seq=None, request="", what=f"{MOST_FINDINGS} things do not fit; the rest was not looked at")
 
 
 class Proofs:
@@ -80,30 +82,45 @@ class Proofs:
                 raise LedgerUnusable(f"the tree is damaged at event {end}: run verify, and restore a backup")
         return found
 
-    def verify(self, project: Project) -> tuple[Finding, ...]:
+    def verify(self, project: Project | None) -> tuple[Finding, ...]:
         """Recompute everything in one view; the first finding is the first event that does not fit.
 
         At most 1,000 findings, then one that says so. What was rewritten from some event to the end, tree and
         index and all, is noticed only by a head that was kept somewhere else.
         """
-        found: list[Finding] = []
         with self._store.streaming(as_it_is=True) as say:
-            for check in (
-                self._check_tree(say),
-                verify.check_index(*say.by_request(), project, lambda token: say.sealed(token) is not None),
-                say.wrong_bytes(),
-                say.wrong_tables(),
-            ):
-                try:
-                    for finding in check:
-                        found.append(finding)
-                        if len(found) == _MOST_FINDINGS:
-                            what = f"{_MOST_FINDINGS} things do not fit; the rest was not looked at"
-                            return (*found, Finding(seq=None, request="", what=what))
-                except self._store.failure as error:
-                    if isinstance(words := self._store.in_words(error), LedgerBusy):
-                        raise words from error
-                    found.append(Finding(seq=None, request="", what=f"cannot be read to the end: {error}"))
+            index = [] if project is None else [self._check_index(say, project)]
+            return self._found(self._check_tree(say), *index, say.wrong_bytes(), say.wrong_tables())
+
+    def verify_index(self, project: Project, first: str, before: str) -> tuple[Finding, ...]:
+        """Recompute a part of the index. See `Ledger.verify_index`."""
+        with self._store.streaming(as_it_is=True) as say:
+            return self._found(self._check_index(say, project, first, before))
+
+    def parts(self, count: int) -> tuple[tuple[str, str], ...]:
+        """All requests in parts of the same size. See `Ledger.parts`."""
+        with self._store.reading() as say:
+            size = -(-say.request_count() // count)
+            starts = [say.request_at(number * size) for number in range(1, count)] if size else []
+        bounds = ["", *(start for start in dict.fromkeys(starts) if start), ""]
+        return tuple(pairwise(bounds))
+
+    def _check_index(self, say: Statements, project: Project, first: str = "", before: str = "") -> Iterator[Finding]:
+        streams = say.by_request(first, before)
+        return verify.check_index(*streams, project, lambda token: say.sealed(token) is not None)
+
+    def _found(self, *checks: Iterator[Finding]) -> tuple[Finding, ...]:
+        found: list[Finding] = []
+        for check in checks:
+            try:
+                for finding in check:
+                    found.append(finding)
+                    if len(found) == MOST_FINDINGS:
+                        return (*found, TOO_MANY)
+            except self._store.failure as error:
+                if isinstance(words := self._store.in_words(error), LedgerBusy):
+                    raise words from error
+                found.append(Finding(seq=None, request="", what=f"cannot be read to the end: {error}"))
         return tuple(found)
 
     def _check_tree(self, say: Statements) -> Iterator[Finding]:

@@ -329,15 +329,34 @@ class SqliteStatements:
 
     # ---- proof --------------------------------------------------------------------------------------------------
 
-    def by_request(self) -> tuple[Iterable[Record], Iterable[index.Stored], Iterable[tuple[str, index.Stored]]]:
-        """All events, rows and items, each by request."""
-        entries = self._connection.execute(f"SELECT {_EVENT} FROM events ORDER BY request, seq")
-        items = self._connection.execute(f"SELECT request, {_ITEM} FROM items ORDER BY request, position")
+    def by_request(
+        self, first: str, before: str
+    ) -> tuple[Iterable[Record], Iterable[index.Stored], Iterable[tuple[str, index.Stored]]]:
+        """Events, rows and items of some requests, each by request."""
+        where, bound = (
+            "WHERE request >= ?" + (" AND request < ?" if before else ""),
+            (first, before)[: 1 + bool(before)],
+        )
+        execute = self._connection.execute
+        entries = execute(f"SELECT {_EVENT} FROM events {where} ORDER BY request, seq", bound)
+        items = execute(f"SELECT request, {_ITEM} FROM items {where} ORDER BY request, position", bound)
         return (
             (_record(values) for values in entries),
-            self._connection.execute(f"SELECT {_ROW} FROM requests ORDER BY request"),
+            execute(f"SELECT {_ROW} FROM requests {where} ORDER BY request", bound),
             ((request, tuple(item)) for request, *item in items),
         )
+
+    def request_count(self) -> int:
+        """How many requests there are."""
+        found: int = self._connection.execute("SELECT count(*) FROM requests").fetchone()[0]
+        return found
+
+    def request_at(self, place: int) -> str:
+        """The id of the request at a place of the index."""
+        found = self._connection.execute(
+            "SELECT request FROM requests ORDER BY request LIMIT 1 OFFSET ?", (place,)
+        ).fetchone()
+        return found[0] if found else ""
 
     def wrong_bytes(self) -> Iterator[Finding]:
         """Kept and sealed bytes that are not what their names say."""

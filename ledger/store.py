@@ -143,8 +143,19 @@ class Statements(Protocol):
 
     # ---- proof
 
-    def by_request(self) -> tuple[Iterable[Record], Iterable[Stored], Iterable[tuple[str, Stored]]]:
-        """All events, rows and items, each by request in code-point order."""
+    def by_request(
+        self, first: str, before: str
+    ) -> tuple[Iterable[Record], Iterable[Stored], Iterable[tuple[str, Stored]]]:
+        """Events, rows and items of the requests from `first` on and before `before` ("": to the end).
+
+        Each by request, in code-point order.
+        """
+
+    def request_count(self) -> int:
+        """How many requests there are."""
+
+    def request_at(self, place: int) -> str:
+        """The id of the request at a place of the index, by id, from 0; "" beyond the end."""
 
     def wrong_bytes(self) -> Iterator[Finding]:
         """Kept and sealed bytes that are not what their names say."""

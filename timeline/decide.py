@@ -180,7 +180,7 @@ def _asked_to_say(seen: Sight) -> Iterator[Decision]:
     if not seen.live or hold.unsent:
         return
     able = hold.terms.abilities
-    if hold.answering is not None and hold.answering[2] in hold.unanswered:
+    if hold.answering is not None and hold.to_answer is not None:
         yield from _tell_provider(
             seen,
             Do.CLARIFY,

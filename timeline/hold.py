@@ -136,8 +136,8 @@ class Hold:
     `stops` is when each stop event that the instrument knows happened, in time or not; `expired_at` that the
     provider says the hold is over, and has not taken it back; `lapsed_on` the strict end that was let pass.
     `announcing` is how often an announcement of the production was asked for, when last, and the day the
-    production request was issued; `answering` how often an answer to a clarification was asked for, when last, and
-    the question it was written for.
+    production request was issued; `answering` how often an answer to a clarification was asked for, when last, the
+    question it was written for, and the event that asked it.
     `messages` is when each message came that nobody has settled (None: settled). `waiting` is what a second
     person was asked to approve (`timeline.custody`), `erased_at` when the case was erased. `channel` is what it was
     sent over, `route` the id of that way to the addressee ("": a person's own). `starts` is None before anything was
@@ -171,7 +171,7 @@ class Hold:
     clarification: tuple[int, datetime, bool] | None = None  # seq, came at, answered
     questions: tuple[str, ...] = ()  # the provider's ids of what it asked
     unanswered: Mapping[str, tuple[int, datetime]] = field(default_factory=dict)  # by id ("": told by a person)
-    answering: tuple[int, datetime, str] | None = None
+    answering: tuple[int, datetime, str, int] | None = None
     announcing: tuple[int, datetime, date] | None = None
     messages: Mapping[str, datetime | None] = field(default_factory=dict)
     channel: str = ""
@@ -246,6 +246,13 @@ class Hold:
         if self.in_force_at is not None:
             return State.IN_FORCE
         return State.SENT if self.acknowledged_at is None else State.ACKNOWLEDGED
+
+    @property
+    def to_answer(self) -> str | None:
+        """The open question that the last answer was written for; None where there is none."""
+        if self.answering is None or self.unanswered.get(self.answering[2], (0,))[0] != self.answering[3]:
+            return None
+        return self.answering[2]
 
     @property
     def ended(self) -> bool:

@@ -32,17 +32,16 @@ def fold(request: str, terms: Terms, events: Iterable[Event]) -> Hold:
     history = iter(events)
     if (first := next(history, None)) is None:
         raise ValueError(f"{request} has no history")
-    return fold_on(begin(request, terms, first), history)[0]
+    return fold_on(begin(request, terms, first), history)
 
 
-def fold_on(facts: Facts, events: Iterable[Event]) -> tuple[Hold, Facts]:
-    """The state after further events, and the facts from which to go on again; `facts` stay as they are."""
-    facts = facts.copy()
+def fold_on(facts: Facts, events: Iterable[Event]) -> Hold:
+    """The state after further events, which `facts` take in. The hold shares their tables: go on from a copy."""
     for event in events:
         if step := _STEPS.get(event.kind):
             step(facts, event)
     same = {name: getattr(facts, name) for name in SAME}
-    return Hold(**same, items=tuple(facts.items.values()), items_until=items_until(facts)), facts
+    return Hold(**same, items=tuple(facts.items.values()), items_until=items_until(facts))
 
 
 _Step = Callable[[Facts, Event], None]
@@ -317,7 +316,8 @@ def _announce_asked(facts: Facts, event: Event) -> None:
 
 def _answer_asked(facts: Facts, event: Event) -> None:
     question = min(facts.unanswered, key=lambda each: facts.unanswered[each][::-1], default="")
-    facts.answering = (facts.answering[0] + 1 if facts.answering else 1, event.at, question)
+    asked = facts.unanswered.get(question, (0, event.at))[0]
+    facts.answering = (facts.answering[0] + 1 if facts.answering else 1, event.at, question, asked)
 
 
 def _stop(facts: Facts, event: Event) -> None:

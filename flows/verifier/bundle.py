@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import zipfile
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 MANIFEST = "manifest.json"
 LARGEST = 2_000_000_000
-"""Bytes of one file: what is larger is not read."""
+"""Bytes of all files together: what is larger is not read."""
 
 
 class NoBundle(Exception):
@@ -28,13 +29,15 @@ def open_bundle(path: Path) -> Bundle:
     """Read a bundle.
 
     Raises:
-        NoBundle: there is none, it is damaged as a file, or a file in it is too large.
+        NoBundle: there is none, it is damaged as a file, or too large.
     """
     if path.is_dir() and not (path / MANIFEST).is_file():  # nobody's other files are read
         raise NoBundle(f"{path}: there is no {MANIFEST} in it: name the zip file, or the folder it was unpacked into")
     try:
         found = _folder(path) if path.is_dir() else _zip(path)
-    except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, EOFError) as error:
+    except NoBundle:
+        raise
+    except Exception as error:  # damaged bytes break the reading of a zip file in many ways
         raise NoBundle(f"{path}: cannot be read as a bundle: {error}") from None
     if MANIFEST not in found.files:
         raise NoBundle(f"{path}: there is no {MANIFEST} in it: this is no bundle, or only a part of one")
@@ -45,9 +48,9 @@ def _zip(path: Path) -> Bundle:
     with zipfile.ZipFile(path) as archive:
         entries = [each for each in archive.infolist() if not each.is_dir()]
         names = [each.filename for each in entries]
-        if large := [each.filename for each in entries if each.file_size > LARGEST]:
-            raise NoBundle(f"{path}: {large[0]} is larger than {LARGEST:,} bytes")
-        twice = tuple(sorted({name for name in names if names.count(name) > 1}))
+        if sum(each.file_size for each in entries) > LARGEST:
+            raise NoBundle(f"{path}: its files are larger than {LARGEST:,} bytes")
+        twice = tuple(sorted(name for name, count in Counter(names).items() if count > 1))
         return Bundle(files={each.filename: archive.read(each) for each in entries}, twice=twice)
 
 

@@ -10,6 +10,7 @@ import tempfile
 import textwrap
 import zoneinfo
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from flows.verifier import contents, proofs
@@ -76,7 +77,7 @@ def main(words: Sequence[str], *, beside: Path, digest: str, version: str) -> in
         bundle = open_bundle(typed.bundle or beside)
         given = [path.read_bytes() for path in typed.head]
     except (NoBundle, OSError) as error:
-        sys.stderr.write(f"verify: {error}\n")
+        sys.stderr.write(f"verify: {_harmless(str(error))}\n")
         return UNREADABLE
     with tempfile.TemporaryDirectory() as folder:
         _zones(bundle, Path(folder))
@@ -105,8 +106,9 @@ def _zones(bundle: Bundle, folder: Path) -> None:
     for name, content in bundle.files.items():
         if found := _ZONE.fullmatch(name):
             target = folder / found[1]
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content)
+            with suppress(OSError):  # two that cannot both be there: the manifest names no such files
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(content)
     zoneinfo.reset_tzpath((str(folder.resolve()),))
     zoneinfo.ZoneInfo.clear_cache()
 
@@ -123,7 +125,7 @@ def _document(read: Read, checks: Sequence[Check], digest: str, version: str) ->
 
 def _tell(read: Read, checks: Sequence[Check], findings: Sequence[str], digest: str, version: str) -> None:
     said = read.manifest
-    _say(f"Request {said.get('request', '?')} of case {said.get('case', '?')}, exported {said.get('at', '?')}")
+    _line("", f"Request {said.get('request', '?')} of case {said.get('case', '?')}, exported {said.get('at', '?')}", 0)
     if said.get("sandbox"):
         _say("A TRIAL in a sandbox: nothing of this went to a provider")
     _say(f"Checked with verify.py of Holdfast {version}, SHA-256 {digest}\n")
@@ -149,7 +151,11 @@ def _say(text: str) -> None:
     sys.stdout.write(text.encode(sys.stdout.encoding or "utf-8", "replace").decode(sys.stdout.encoding) + "\n")
 
 
-def _line(mark: str, text: str, *, indent: int = 6) -> None:
+def _harmless(text: str) -> str:
+    """Without what a terminal would obey: a forged bundle may say anything."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def _line(mark: str, text: str, indent: int = 6) -> None:
     first = f"{mark:<{indent}}"
-    shown = "".join(letter if letter.isprintable() else "?" for letter in text)
-    _say(textwrap.fill(shown, WIDTH, initial_indent=first, subsequent_indent=" " * indent))
+    _say(textwrap.fill(_harmless(text), WIDTH, initial_indent=first, subsequent_indent=" " * indent))

@@ -65,7 +65,7 @@ class _Told:
         self.received: date | None = None
         self.held_from: date | None = None
         self.references: set[str] = set()
-        self.granted, self.heard, self.open = 0, False, False
+        self.granted, self.heard, self.open, self.in_doubt = 0, False, False, False
         self.untils: dict[int, date] = {}
         self.items: dict[str, tuple[str, date | None]] = {}
         for event in events:
@@ -77,13 +77,20 @@ class _Told:
             self.made = at
             self.items = {each["item"]: ("pending", None) for each in body["items"]}
         elif kind == "intent" and first_sending:
-            self.begun, self.open = at, True
+            self.begun, self.open, self.in_doubt = at, True, True
         elif kind == "sent" and body["action"] == "send":
-            self.sent, self.open = min(self.sent or at, at), False
+            earliest = self.begun if self.in_doubt and self.begun else at
+            self.sent, self.open, self.in_doubt = min(self.sent or at, at, earliest), False, False
         elif body.get("undelivered") and first_sending and not self.open:
             self.open = True
             if not self.heard and self.received is None:
                 self.sent = None
+        elif (
+            first_sending
+            and self.open
+            and kind in {"outcome-unknown", "unavailable", "refused", "unsupported", "absent"}
+        ):
+            self.in_doubt = kind == "outcome-unknown"
         elif kind in {"acknowledged", "preserved", "items", "extended"}:
             self._hear(kind, at, body)
 
@@ -97,7 +104,7 @@ class _Told:
             self.received = min(on, self.received or on) if split else on
         elif self.sent is None and self.received is None:
             self.sent = at
-        self.heard, self.open = True, False
+        self.heard, self.open, self.in_doubt = True, False, False
         until = _day(body.get("held_until"))
         if kind == "preserved":
             self.held_from = _day(body.get("held_from")) or self.held_from

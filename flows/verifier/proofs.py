@@ -89,8 +89,9 @@ def heads(bundle: Bundle, read: Read, held: Sequence[bytes]) -> Check:
             read.heads.append(head)
         elif head["format"] == ACCEPTED or not any(head["at"] <= each["at"] for each in given_up):
             check.findings.append(f"{_named(head)}: nothing shows that the newest head's record begins with it")
-    for line, head in own:
-        _known(line, head, found, check)
+    ours = [each for each in own if each[1]["ledger"] == read.newest["ledger"]]
+    for line, head in ours or own:  # a file of heads may be shared by several ledgers
+        _known(line, head, found, read, check)
     check.what = f"{len(found)} signed head{'s' if len(found) > 1 else ''}: each is the beginning of the newest"
     check.what += f" ({read.newest['events']:,} events, {read.newest['at'][:19]}Z)"
     for head in given_up:
@@ -142,12 +143,22 @@ def _grows(line: bytes, head: Table, read: Read) -> bool:
     return roots == (first_root, bytes.fromhex(newest["root"]))
 
 
-def _known(line: bytes, head: Table, found: list[tuple[bytes, Table]], check: Check) -> None:
-    """A head that the reader has from elsewhere is one of the bundle's, or says the same as one of them."""
+def _known(line: bytes, head: Table, found: list[tuple[bytes, Table]], read: Read, check: Check) -> None:
+    """A head that the reader has from elsewhere is one of the bundle's, or says the same as one of them.
+
+    One that was signed after the bundle was made, over more events, says nothing of it.
+    """
+    newest = read.newest
     if any(line == each for each, _ in found):
         check.notes.append(f"{_named(head)}, which you gave, is in the bundle")
     elif any((head["events"], head["root"]) == (each["events"], each["root"]) for _, each in found):
         check.notes.append(f"{_named(head)}, which you gave, has the root of one in the bundle")
+    elif (
+        (head["ledger"], head["key"]) == (newest["ledger"], newest["key"])
+        and head["events"] > newest["events"]
+        and head["at"] > newest["at"]
+    ):
+        check.notes.append(f"{_named(head)}, which you gave, is newer than this bundle: only a later one has it")
     else:
         check.findings.append(
             f"{_named(head)}, which you gave, is not among the heads of this bundle: its record is another one, or"

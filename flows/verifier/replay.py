@@ -63,10 +63,12 @@ def _lived(request: str, terms: Terms, events: Sequence[Event]) -> tuple[Hold, l
     """The hold as the events leave it, and how it stood after each."""
     if not events:
         raise ValueError("there are no events")
-    hold, facts = fold_on(begin(request, terms, events[0]), ())
+    facts = begin(request, terms, events[0])
+    hold = fold_on(facts, ())
     history = [_moment(events[0], hold)]
     for each in events[1:]:
-        hold, facts = fold_on(facts, (each,))
+        facts = facts.copy()
+        hold = fold_on(facts, (each,))
         history.append(_moment(each, hold))
     return hold, history
 

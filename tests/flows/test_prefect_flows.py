@@ -467,7 +467,7 @@ for path in sorted(pathlib.Path(sys.argv[1]).glob("*/*.py")):
         if "prefect" in sys.modules:
             sys.exit(f"{name} imports Prefect")
 """
-        entries = ("entry", "escalate", "issue", "release", "reply", "sweep")
+        entries = ("entry", "escalate", "issue", "limits", "release", "reply", "sweep")
         done = subprocess.run(
             [sys.executable, "-c", code, str(ROOT), *entries],
             cwd=ROOT,

@@ -1,4 +1,4 @@
-"""A unit's site on this machine: PostgreSQL, a Prefect server on it, two machines' worth of homes, a played provider."""
+"""A unit's site on this machine: PostgreSQL, a Prefect server on it, and the homes of several machines."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 import urllib.request
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-sys.path[:0] = [str(Path(__file__).parents[1] / room) for room in ("flows", "ledger")]
 from postgres_server import ADMIN_PASSWORD, APP_PASSWORD, PostgresServer
 from prefect_support import LiveUnit, PlayedProviders, PrefectServer
 
@@ -137,15 +137,18 @@ def process(command: str, environ: Mapping[str, str], log: Path) -> Iterator[sub
         stop(started)
 
 
-def stop(started: subprocess.Popen[bytes], *, within: float = 80) -> int:
-    """Ask a process to stop, and wait; killed if it does not. Its exit status."""
-    if started.poll() is None:
-        started.send_signal(signal.SIGTERM)
+def stop(*processes: subprocess.Popen[bytes], within: float = 90) -> list[int]:
+    """Ask processes to stop, and wait, as a service manager does; killed if they do not. Their exit statuses."""
+    for each in processes:
+        if each.poll() is None:
+            each.send_signal(signal.SIGTERM)
+    end = time.monotonic() + within
+    for each in processes:
         try:
-            started.wait(within)
+            each.wait(max(0.0, end - time.monotonic()))
         except subprocess.TimeoutExpired:
-            started.kill()
-    return started.wait(5)
+            each.kill()
+    return [each.wait(5) for each in processes]
 
 
 @contextmanager

@@ -1,13 +1,12 @@
-"""Every marked block of docs/operating.md does what the page says, in its order, on a real ledger that is lost and moved."""
+"""Every marked block of docs/operating.md does what the page says, on a ledger that is lost, moved and erased."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from operating_support import (
     ADMIN_PASSWORD,
     APP_PASSWORD,
     GUIDE,
-    PROGRAMS,
     ROOT,
     LiveUnit,
     PlayedProviders,
@@ -27,12 +25,16 @@ from operating_support import (
     run,
 )
 
+from flows.doubts import HistoryLost
+from flows.heads import sign_now
+from flows.running import run_sweep
+from flows.watch import check
+from ledger.interface import LedgerUnusable
+from ledger.vault import Erased, MasterKey
+
 pytestmark = pytest.mark.xdist_group("on a clock")
 ELSEWHERE = ("deploy", "worker", "limit")
 """Blocks that need a Prefect server: tests/operating/test_two_machines.py carries them out."""
-
-TOLD = (0, 1)
-"""How a sweep ends that worked: 1 where somebody was told of something."""
 
 ORDER = (
     "first-look",
@@ -94,35 +96,22 @@ class Operator:
         said = run(text, self.environ)
         for name, value in re.findall(r"^export (\w+)=(\S+)$", text, flags=re.MULTILINE):
             self.environ[name] = value.replace("$SERVER", self.environ["SERVER"])
+        if ledger := self.environ.get("HOLDFAST_LEDGER"):
+            self.unit.environ["HOLDFAST_LEDGER"] = f"{ledger}?passfile={self.environ['PGPASSFILE']}"
         return said
 
-    def holdfast(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """A command that the page does not say."""
-        return subprocess.run(
-            [PROGRAMS / "holdfast", *words], env=self.environ, capture_output=True, text=True, check=False
-        )
+    def sweeps(self) -> None:
+        """What a watch would do meanwhile."""
+        report, _ = run_sweep(self.unit.settings)
+        assert not report.failures
 
     def head(self) -> tuple[int, str]:
-        found = json.loads(self.holdfast("ledger", "--json").stdout)
-        return found["events"], found["root"]
+        with self.unit.office() as office:
+            return office.ledger.head()
 
     def as_admin(self, statement: str) -> None:
         with psycopg.connect(self.postgres.admin(), autocommit=True) as connection:
             connection.execute(statement)
-
-
-@pytest.fixture(scope="module")
-def played() -> Iterator[PlayedProviders]:
-    running = PlayedProviders()
-    yield running
-    running.stop()
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PostgresServer]:
-    running = PostgresServer()
-    yield running
-    running.close()
 
 
 @pytest.fixture
@@ -137,22 +126,21 @@ def in_order(names: Sequence[str]) -> bool:
 
 def test_a_year_of_an_operator_as_the_page_says_it(operator: Operator) -> None:
     unit = operator.unit
-    kept, finished = unit.register("alpha", "alpha")
-    said = operator.types("first-look")
-    assert "nothing is overdue" in said
+    (kept,), (finished,) = unit.register("alpha"), unit.register("alpha")
+    assert "nothing is overdue" in operator.types("first-look")
     assert unit.state(kept) == unit.state(finished) == "in-force"
 
     operator.types("backup")
     (lost,) = unit.register("alpha")
-    assert operator.holdfast("sweep").returncode in TOLD
-    assert operator.holdfast("heads", "sign").returncode == 0
+    operator.sweeps()
+    with unit.office() as office:
+        sign_now(office, office.now())
     for path in (*operator.home.glob("ledger.sqlite*"), *operator.home.glob("master.key*")):
         path.unlink()  # the disk failed after the backup
 
     operator.types("restore")
-    stopped = operator.holdfast("sweep")
-    assert stopped.returncode == 3, "the backup is older than the record was, so nothing is sent"
-    assert "heads accept" in stopped.stderr
+    with pytest.raises(HistoryLost):
+        operator.sweeps()  # the backup is older than the record was, so nothing is sent
     operator.types("accept")
     with unit.office() as office:
         assert office.ledger.row(lost) is None
@@ -166,29 +154,27 @@ def test_a_year_of_an_operator_as_the_page_says_it(operator: Operator) -> None:
 
     operator.types("postgres-backup")
     operator.types("base-backup", without="" if operator.has("pg_verifybackup") else "pg_verifybackup")
-    before = operator.head()
     operator.as_admin("DROP DATABASE holdfast WITH (FORCE)")
-    assert operator.holdfast("sweep").returncode == 3
+    with pytest.raises(LedgerUnusable, match="no such database"):
+        operator.sweeps()
     operator.types("postgres-restore")
     assert operator.head() == before
     assert "Everything fits" in operator.types("verify")
-    assert operator.holdfast("sweep").returncode in TOLD
+    operator.sweeps()
 
     operator.types("upgrade")
     operator.types("rotate")
     assert (Path(operator.environ["KEYS"]) / "master.key").read_bytes() == (operator.home / "master.key").read_bytes()
     assert len(list(operator.home.glob("master.key.old-*"))) == 1
 
-    shown = json.loads(operator.holdfast("show", finished, "--json").stdout)
-    for each in (kept, finished):  # both are of the same case
-        if each == kept:
-            assert operator.holdfast("release", each, "--because", "The data were produced.").returncode == 0
-    operator.environ |= {"REQUEST": finished, "CASE": shown["case"]}
+    with unit.office() as office:
+        operator.environ |= {"REQUEST": finished, "CASE": office.case(finished)}
     operator.types("erase")
-    assert [request for request in (kept, finished) if operator.played.effects(request) != 1] == []
-
-    stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
-    assert sorted(Path(operator.environ["BACKUPS"]).glob("ledger-*"))[-1].name <= f"ledger-{stamp}.zip"
+    with unit.office() as office:
+        assert office.facts(kept)
+        with pytest.raises(Erased):
+            office.facts(finished)
+    assert [operator.played.effects(request) for request in (kept, finished)] == [1, 1]
     operator.types("monitoring")
 
 
@@ -196,19 +182,17 @@ def test_a_new_unit_begins_on_a_database_as_the_page_says(operator: Operator) ->
     shutil.rmtree(operator.home)
     operator.home.mkdir(0o700)
     operator.as_admin("DROP DATABASE IF EXISTS holdfast WITH (FORCE)")
-    said = operator.types("postgres-init")
-    assert "operational" in said
+    assert "operational" in operator.types("postgres-init")
+    key = operator.home / "master.key"
     said = operator.types("key")
-    assert "Key " in said
-    again = subprocess.run(
-        ["bash", "-c", next(text for name, text in blocks("key")).splitlines()[0]],
-        env=operator.environ,
-        capture_output=True,
-        check=False,
-    )
-    assert again.returncode != 0, "a key is never written over"
-    found = operator.holdfast("watch", "--check")
-    assert (found.returncode, "no sweep has ever finished" in found.stderr) == (1, True)
+    assert MasterKey.load(key, {}).id in said
+    drawn = key.read_bytes()
+    ((_, text),) = blocks("key")
+    with pytest.raises(AssertionError, match="cannot overwrite"):
+        run(text, operator.environ)
+    assert key.read_bytes() == drawn, "a key is never written over"
+    status, text = check(operator.unit.settings, datetime.now(UTC))
+    assert (status, text) == (1, "no sweep has ever finished: start the watch")
 
 
 def test_every_marked_block_is_carried_out_somewhere() -> None:
@@ -228,5 +212,3 @@ def test_the_page_names_nothing_that_is_not_there() -> None:
         titles = re.findall(r"^#+ (.+)$", text, flags=re.MULTILINE)
         slugs = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
         assert anchor in slugs, f"{page}#{anchor}"
-
-

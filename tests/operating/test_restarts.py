@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import subprocess
 import threading
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -16,20 +15,6 @@ from flows.watch import watch
 
 pytestmark = pytest.mark.xdist_group("on a clock")
 SECOND = timedelta(seconds=1)
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[PostgresServer]:
-    running = PostgresServer()
-    yield running
-    running.close()
-
-
-@pytest.fixture(scope="module")
-def played() -> Iterator[PlayedProviders]:
-    running = PlayedProviders()
-    yield running
-    running.stop()
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,11 +18,9 @@ from operating_support import (
     blocks,
     counted,
     deployment,
-    prefect_on_postgres,
     process,
     run,
     stop,
-    with_trigrams,
 )
 from prefect_support import wait_for
 
@@ -34,25 +31,6 @@ WAVE = 240
 
 DEPLOYED = yaml.safe_load((ROOT / "prefect.yaml").read_text())
 FLOWS = {"record-reply", "release-request", "escalate", "issue-requests", "sweep-holds"}
-
-
-@pytest.fixture(scope="module")
-def played() -> Iterator[PlayedProviders]:
-    running = PlayedProviders()
-    yield running
-    running.stop()
-
-
-@pytest.fixture(scope="module")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PostgresServer, PrefectServer]]:
-    programs = with_trigrams()
-    postgres = PostgresServer(programs=programs)
-    try:
-        folder = tmp_path_factory.mktemp("prefect")
-        with prefect_on_postgres(folder, postgres, trigrams=programs is not None) as prefect:
-            yield postgres, prefect
-    finally:
-        postgres.close()
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +73,7 @@ def test_two_watches_and_two_workers_send_everything_exactly_once(
     _, prefect = servers
     first = wave(site)
     ((_, to_deploy),) = blocks("deploy")
-    with ExitStack() as processes, ThreadPoolExecutor(1) as aside:
+    with ThreadPoolExecutor(1) as aside, ExitStack() as processes:
         operator = site.machine("operator")
         deploying = aside.submit(run, to_deploy, operator)
         watches = [
@@ -119,13 +97,12 @@ def test_two_watches_and_two_workers_send_everything_exactly_once(
         second = wave(site)
         runs = [ordered(prefect, "sweep-holds") for _ in workers]
         wait_for(lambda: all_in_force(site, second), seconds=60, what="the second wave, by all four")
-        for each in watches:
-            each.terminate()
-        assert [stop(each) for each in watches] == [0, 0]
+        assert stop(*watches) == [0, 0]
         third = site.register(*PROVIDERS)
         runs.append(ordered(prefect, "issue-requests", request_ids=third))
         wait_for(lambda: all_in_force(site, third), seconds=60, what="what a person issues")
         wait_for(lambda: ended(prefect) == len(prefect.runs()), seconds=30, what="the end of all runs")
+        stop(*workers)
     assert [prefect.run(each)["state_type"] for each in runs] == ["COMPLETED"] * 3
     assert {each["state_type"] for each in prefect.runs()} == {"COMPLETED"}, "the watches' runs, too"
     effects = counted(played)

@@ -1,0 +1,145 @@
+"""A provider's limit in Prefect: batches of all sweepers wait for their turn, and never for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+from operating_support import PostgresServer, PrefectServer, Site, bare, blocks, run
+from prefect_support import free_port, reply, server
+
+from flows.running import run_sweep
+
+pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("on a clock")]
+
+
+@pytest.fixture
+def prefect(servers: tuple[PostgresServer, PrefectServer]) -> Iterator[PrefectServer]:
+    """The server, and this process as its client."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    with temporary_settings({PREFECT_API_URL: servers[1].api}):
+        yield servers[1]
+
+
+def limited(prefect: PrefectServer, provider: str) -> None:
+    prefect.ask("/v2/concurrency_limits/", {"name": f"provider:{provider}", "limit": 1})
+
+
+def active(prefect: PrefectServer, provider: str) -> int:
+    (found,) = (
+        each for each in prefect.ask("/v2/concurrency_limits/filter", {}) if each["name"] == f"provider:{provider}"
+    )
+    return int(found["active_slots"])
+
+
+def test_where_there_is_no_limit_nobody_waits_and_it_is_asked_once(prefect: PrefectServer) -> None:
+    from flows.limits import Turns
+
+    turns = Turns(stop=threading.Event())
+
+    async def twice() -> list[str]:
+        return [why for _ in range(2) async for why in _at(turns, "nobody")]
+
+    assert asyncio.run(twice()) == ["", ""]
+    assert turns.free == {"provider:nobody"}
+
+
+async def _at(turns: object, provider: str):  # type: ignore[no-untyped-def]
+    async with turns.at(provider) as why:  # type: ignore[attr-defined]
+        yield why
+
+
+def test_the_block_in_the_guide_makes_a_limit_and_one_waits_for_the_other(prefect: PrefectServer) -> None:
+    from flows.limits import Turns
+
+    ((_, text),) = blocks("limit")
+    run(text, bare(PREFECT_API_URL=prefect.api, PREFECT_HOME=str(prefect.home.parent / "typed")))
+    order: list[str] = []
+
+    async def one(name: str, begun: asyncio.Event) -> None:
+        async with Turns(stop=threading.Event()).at("snap") as why:
+            order.append(f"{name} begins{why}")
+            begun.set()
+            await asyncio.sleep(0.5)
+            order.append(f"{name} ends")
+
+    async def both() -> None:
+        first, second = asyncio.Event(), asyncio.Event()
+        running = asyncio.create_task(one("first", first))
+        await first.wait()
+        await asyncio.gather(running, one("second", second))
+
+    asyncio.run(both())
+    assert order == ["first begins", "first ends", "second begins", "second ends"]
+    assert active(prefect, "snap") == 0
+
+
+def test_who_waited_for_long_enough_or_is_to_stop_goes_on_without(prefect: PrefectServer) -> None:
+    from flows.limits import Turns
+
+    limited(prefect, "busy")
+    stop = threading.Event()
+
+    async def three() -> list[str]:
+        async with Turns(stop=stop).at("busy") as why:
+            assert why == ""
+            found = [why async for why in _at(Turns(stop=stop, within=0.5), "busy")]
+            stop.set()
+            return found + [why async for why in _at(Turns(stop=stop), "busy")]
+
+    late, stopped = asyncio.run(three())
+    assert late == "no slot of the limit provider:busy came free in time: going on without one"
+    assert stopped == "stopping"
+
+
+def test_a_server_that_is_gone_limits_nobody_and_costs_its_seconds_once() -> None:
+    from prefect.settings import PREFECT_API_URL, PREFECT_CLIENT_MAX_RETRIES, temporary_settings
+
+    from flows.limits import Turns
+
+    turns = Turns(stop=threading.Event())
+
+    async def twice() -> list[str]:
+        return [why for _ in range(2) async for why in _at(turns, "alpha")]
+
+    gone = f"http://127.0.0.1:{free_port()}/api"
+    with temporary_settings({PREFECT_API_URL: gone, PREFECT_CLIENT_MAX_RETRIES: 0}):
+        first, second = asyncio.run(twice())
+    assert first == second == turns.failed
+    assert first.startswith("the limit provider:alpha could not be asked for: ")
+
+
+def test_a_sweep_through_prefect_holds_the_slot_while_it_speaks_to_the_provider(
+    prefect: PrefectServer, servers: tuple[PostgresServer, PrefectServer], tmp_path: Path
+) -> None:
+    held: list[int] = []
+    limited(prefect, "alpha")
+
+    def answer(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        held.append(active(prefect, "alpha"))
+        asked = json.loads(body)
+        items = [{"id": each["id"], "result": "kept"} for each in asked["items"]]
+        reply(
+            handler,
+            201,
+            json.dumps(
+                {"request": asked["request"], "references": ["R-1"], "status": "active", "items": items}
+            ).encode(),
+        )
+
+    site = Site(tmp_path, servers[0], prefect.api)
+    with server(answer) as address:
+        site.provider("alpha", address)
+        (request,) = site.register("alpha")
+        began = time.monotonic()
+        report, how = run_sweep(site.settings)
+    assert (how.by, how.because, report.failures) == ("prefect", "", [])
+    assert held == [1], f"{request} after {time.monotonic() - began:.0f} s"
+    assert active(prefect, "alpha") == 0
