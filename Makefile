@@ -39,7 +39,8 @@ fix: $(READY) ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(READY) ## measure speed, as ratios; writes bench/results/
+bench: $(READY) ## measure speed, as ratios, in about half an hour; writes bench/results/
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev,bench]'
 	@$(BIN)/python -m bench
 
 clean: ## remove the environment and caches

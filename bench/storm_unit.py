@@ -269,7 +269,7 @@ def _enter(office: Office, copies: Sequence[Copy]) -> None:
     """Write them in one transaction, as `Book.register_all` does: numbered, in the tree, with their rows."""
     book: Any = office.ledger
     with book._store.recording() as say:
-        seq = say.last_seq()
+        seq, _ = say.last()
         peaks, entries = list(book.peaks(say, seq)), []
         for copy in copies:
             for record in copy.records:

@@ -50,12 +50,12 @@ def approve(request: str, about: str | None, by: str, yes: bool, as_json: bool) 
         if asked.about == "erase":
             from flows import erasing
 
-            _erased(erasing.approve(office, request, by=by), as_json=as_json)
+            _erased(erasing.approve(office, request, by=by, shown=asked.seq), as_json=as_json)
             return
     from desk import asking
 
     def enter(office: Office) -> Any:
-        return four_eyes.approve(office, request, asked.about, by=by)[1]
+        return four_eyes.approve(office, request, asked.about, by=by, shown=asked.seq)[1]
 
     matter = {"send": asking.SEND, "release": asking.RELEASE}[asked.about]
     asking.tell_provider(request, matter, enter, as_json=as_json)
@@ -72,6 +72,12 @@ def _show(office: Office, asked: Asked) -> None:
     tell(f"{asked.request}  {first['provider']} · {first['instrument']} · {accounts}, case {first['case']}")
     tell(f"  asked for:  {WAITING[asked.about]}, by {asked.asked_by} at {moment(asked.at)}")
     if asked.about == "erase":
+        from flows.erasing import of_case, open_requests
+
+        requests = of_case(office, str(first["case"]))
+        still = [each.request for each in open_requests(office, requests)]
+        open_ones = f", open: {', '.join(still)}" if still else ", none of them open"
+        tell(f"  of it:      {number(len(requests), 'request')}{open_ones}")
         tell(f"  because:    {asked.body['because']}")
         return
     if row is not None and row.strict_on:
@@ -175,7 +181,12 @@ def _erased(done: Erasure, *, as_json: bool) -> None:
             "needs a person: nothing is erased yet, it waits for a second one. Another user of this system types:",
             f"  holdfast approve {done.requests[0]} --what erase",
         )
-    left = [f"  {each}: the provider may still keep the data: `holdfast show {each}`" for each in done.open_too]
+    left = [f"  {each}: the provider may still keep the data: `holdfast show {each}`" for each in done.held]
+    left += [
+        f"  {each}: not recorded as sent: if somebody sent it by hand, tell the provider that the hold may end"
+        for each in done.open_too
+        if each not in done.held
+    ]
     left += [f"  {each}: a packet that was taken out, which names accounts: delete it" for each in done.files]
     if left:
         raise needs_person("needs a person:", *left)

@@ -79,7 +79,7 @@ def sweep(as_json: bool) -> None:
         say_json({"at": said(report.at), "looked_at": report.looked_at, "done": done, "failures": failures})
     else:
         say(f"{counts}." if report.looked_at else "Nothing is due.")
-    failed = [f"  {each['request'] or 'mail'}: {each['what']}" for each in failures]
+    failed = [f"  {each['request']}: {each['what']}".replace("  : ", "  ", 1) for each in failures]
     if stopping.stop.is_set():
         raise Ending(INTERRUPTED, f"stopped: {counts}; what is left is due for the next sweep", *failed)
     if people:

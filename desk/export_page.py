@@ -147,8 +147,8 @@ class Page:
         yield "</tbody></table>"
         routine = Counter(each["kind"] for each in self.events)
         asked, people = routine["polled"] + routine["poll-failed"], routine["escalated"]
-        told_of = [number(asked, "time") + " asked the provider how it stands"] if asked else []
-        told_of += [number(people, "time") + " told a person of something that needed one"] if people else []
+        told_of = ["asked the provider " + number(asked, "time") + " how it stands"] if asked else []
+        told_of += ["told people " + number(people, "time") + " of something that needed them"] if people else []
         if told_of:
             done = plain(" and ".join(told_of))
             yield f'<p class="small">Besides, Holdfast {done}: see the list of all events.</p>'
@@ -214,7 +214,7 @@ class Page:
         if not self.record["ends"]:
             yield "<p>No end was counted: nothing was sent, or the law gives no period.</p>"
         else:
-            yield f"<table>{COUNTED}<tbody>"
+            yield f'<table class="counted">{COUNTED}<tbody>'
             for place, end in enumerate(self.record["ends"]):
                 what = "First period" if not place else f"Extension {place}"
                 yield (
@@ -231,12 +231,13 @@ class Page:
         if not clocks:
             yield "<p>None.</p>"
             return
-        yield f"<table>{COUNTED}<tbody>"
+        yield f'<table class="counted">{COUNTED}<tbody>'
         for clock in clocks:
             what = CLOCKS.get(clock["kind"], clock["kind"])
+            half, most = ("half by ", "nine in ten by ") if clock["kind"] == "mla-answer" else ("", "")  # a forecast
             yield (
-                f'<tr><td>{plain(what)}</td><td class="when">{struck(clock, "strict")}</td>'
-                f'<td class="when">{struck(clock, "legal")}</td>'
+                f'<tr><td>{plain(what)}</td><td class="when">{half}{struck(clock, "strict")}</td>'
+                f'<td class="when">{most}{struck(clock, "legal")}</td>'
                 f'<td>{working(clock["derivation"])}<span class="small">{plain(clock["source"])}</span></td></tr>'
             )
         yield "</tbody></table>"
@@ -355,7 +356,7 @@ class Page:
         for event in self.events:
             yield (
                 f'<tr><td class="nr">{event["seq"]}</td><td class="when">{moment(event["at"])}</td>'
-                f'<td>{self._words(event)} <span class="small">({plain(event["actor"])})</span></td></tr>'
+                f'<td>{self._words(event)} <span class="small">(by {plain(event["actor"])})</span></td></tr>'
             )
         yield "</tbody></table>"
 

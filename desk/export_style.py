@@ -29,6 +29,8 @@ th, td { text-align: left; vertical-align: top; padding: .35rem .8rem .35rem 0;
 th { font-weight: normal; color: var(--soft); }
 table.facts th { width: 13rem; }
 td.proof { width: 30rem; }
+table.counted td:last-child { width: 56%; }
+table.counted td.when { white-space: normal; min-width: 6.6rem; }
 td.when, td.nr { white-space: nowrap; font-variant-numeric: tabular-nums; }
 code, .mono { font: .82em/1.4 "DejaVu Sans Mono", Menlo, Consolas, monospace; overflow-wrap: anywhere; }
 ol.working { margin: .2rem 0; padding-left: 1.2rem; font-size: .92rem; }
@@ -50,7 +52,7 @@ svg .number { font-size: 11px; fill: var(--accent); }
 svg .wait { stroke: var(--accent); stroke-width: 3; } svg .wait.late { opacity: .45; }
 svg .point { fill: var(--accent); }
 @page { size: A4; margin: 18mm 15mm; }
-@media print { td.proof { width: auto; }
+@media print { html { font-size: 10.5pt; } td.proof { width: auto; }
   body { font-size: 9.5pt; } h1 { font-size: 16pt; } main { max-width: none; padding: 0; }
   h2 { break-after: avoid; margin-top: 1.6rem; } td, th { padding-top: .2rem; padding-bottom: .2rem; }
   tr, figure, .state { break-inside: avoid; }

@@ -255,14 +255,21 @@ def in_words(found: Compared) -> list[str]:
     lines = []
     if good:
         last, stamped = good[-1].head, sum(each.stamped_at is not None for each in good)
-        lines.append(
-            f"{number(len(good), 'signed head')} fit, the last of event {last.events:,} ({moment(last.at)})."
-        )
+        fit = f"{number(len(good), 'signed head')} fit{_s(len(good))}"
+        lines.append(f"{fit}, the last of event {last.events:,} ({moment(last.at)}).")
         if found.consistent:
-            lines.append(f"{number(found.consistent, 'consistency proof')} between them hold.")
+            lines.append(f"{number(found.consistent, 'consistency proof')} between them hold{_s(found.consistent)}.")
         if stamped:
-            lines.append(f"{number(stamped, 'time stamp')} of the authority hold.")
-    return [*lines, *(f"Note: {each}." for each in found.remarks), *_others(found)]
+            lines.append(f"{number(stamped, 'time stamp')} of the authority hold{_s(stamped)}.")
+    if not found.seen:
+        lines.append(
+            "No signed head of it is here to compare with: `holdfast heads sign` signs one, to be kept elsewhere."
+        )
+    return [*lines, *(f"Note: {each.rstrip('.')}." for each in found.remarks), *_others(found)]
+
+
+def _s(count: int) -> str:
+    return "s" if count == 1 else ""
 
 
 def _others(found: Compared) -> list[str]:

@@ -168,8 +168,12 @@ def verify(files: tuple[Path, ...], as_json: bool) -> None:
             }
         )
     elif not findings and events is not None:
-        say(f"Everything fits: {number(events, 'event')} of {number(requests, 'request')}, none changed or missing.")
-        say(f"Its head is event {events}, {link}. Kept elsewhere, this proves all that went before.")
+        counted = f"{number(events, 'event')} of {number(requests, 'request')}"
+        if kept.fine:
+            say(f"Everything fits: {counted}, none changed or missing.")
+            say(f"Its head is event {events}, {link}. Kept elsewhere, this proves all that went before.")
+        else:
+            say(f"The ledger fits itself ({counted}), and NOT the signed heads: it may have been written anew.")
         for line in in_words(kept):
             say(line)
         if not current:

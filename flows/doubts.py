@@ -8,8 +8,10 @@ recorded in its order, and what is due later waits.
 
 from __future__ import annotations
 
+import socket
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.headfile import newest, path_of
@@ -57,9 +59,24 @@ def look(office: Office, now: datetime) -> Doubts:
             head = newest(path, ledger.identity.ledger, unless=lambda each: bool(_not_ours(office, each)))
     except OSError as error:
         return Doubts(clock=clock, file=f"{path}: the file of heads cannot be read: {error.strerror or error}")
+    if head is None and not file and _was_written(office, path):
+        file = (
+            f"{path}: no signed head of this ledger stands there any more: was it moved, is its disk missing? Until"
+        )
+        file += " one does, a restored backup would not be noticed; `holdfast heads sign` writes it anew"
     if head is not None and (wrong := misfit(ledger, head)):
         return Doubts(clock=clock, file=file, history=_history(wrong, str(path)), head=head)
     return Doubts(clock=clock, file=file)
+
+
+def _was_written(office: Office, path: Path) -> bool:
+    """Whether a head of this ledger was brought into this file once: `flows.heads` notes where the last one went.
+
+    Machines that share a database may each have a file of their own.
+    """
+    beat = office.ledger.last_beat("heads")
+    place = beat[1].get("file") if beat else ""
+    return bool(place) and (office.settings.in_a_file or place == f"{socket.gethostname()}:{path}")
 
 
 def _not_ours(office: Office, head: Head) -> str:

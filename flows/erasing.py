@@ -53,13 +53,14 @@ class StillOpen(ReplyError):
 class Erasure:
     """What became of it. `waits`: for a second person, and nothing was erased.
 
-    `open_too`: requests that were open; of those that may be held, the provider has to be told by a person. `files`:
-    folders of packets that were taken out for the case and are still on this machine.
+    `open_too`: requests that were open; `held` are those of them that the provider may hold: a person has to tell it.
+    `files`: folders of packets that were taken out for the case and are still on this machine.
     """
 
     case: str
     requests: tuple[str, ...]
     open_too: tuple[str, ...] = ()
+    held: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
     waits: bool = False
 
@@ -87,21 +88,23 @@ def erase(office: Office, case: str, *, because: str, by: str = "", open_too: bo
         raise StillOpen(case, still)
     body: dict[str, Json] = {"because": because.strip(), **({"by": by} if by else {})}
     left = [each for each in requests if office.hold(each).erased_at is None]
-    if left and office.policy.four_eyes.erase:
+    if left and (office.policy.four_eyes.erase or any("erase" in office.hold(each).waiting for each in left)):
         return _ask(office, case, left, body | {"open_too": open_too})
     return _carry_out(office, case, body)
 
 
-def approve(office: Office, request: str, *, by: str = "") -> Erasure:
+def approve(office: Office, request: str, *, by: str = "", shown: int = 0) -> Erasure:
     """Approve the erasure of a request's case, as another person than who asked for it, and carry it out.
+
+    `shown` is as in `flows.four_eyes.find`.
 
     Raises:
         LookupError: there is no such request.
-        ReplyError: no erasure waits, or this person asked for it.
+        ReplyError: no erasure waits, this person asked for it, or somebody else decided meanwhile.
         StillOpen: requests were opened since it was asked for.
         LedgerBusy: as `erase`.
     """
-    asked = four_eyes.find(office, request, "erase")
+    asked = four_eyes.find(office, request, "erase", shown=shown)
     four_eyes.another_person(office.settings, asked)
     case = str(office.ledger.events(request)[0].body["case"])
     requests = of_case(office, case)
@@ -110,7 +113,7 @@ def approve(office: Office, request: str, *, by: str = "") -> Erasure:
     if still and not asked.body.get("open_too"):
         raise StillOpen(case, still)
     body: dict[str, Json] = {key: asked.body[key] for key in ("because", "by") if key in asked.body}
-    return _carry_out(office, case, body | {"asked_by": asked.asked_by}, [four_eyes.approval(office, asked, by=by)])
+    return _carry_out(office, case, body | {"asked_by": asked.asked_by}, approved=asked, by=by)
 
 
 def open_requests(office: Office, requests: Sequence[str]) -> tuple[Open, ...]:
@@ -189,22 +192,42 @@ def _ask(office: Office, case: str, requests: Sequence[str], body: Mapping[str, 
 
 
 def _carry_out(
-    office: Office, case: str, body: Mapping[str, Json], before: Sequence[tuple[str, Mapping[str, Json]]] = ()
+    office: Office, case: str, body: Mapping[str, Json], *, approved: four_eyes.Asked | None = None, by: str = ""
 ) -> Erasure:
-    """Record it on every request, destroy the key, and look once more for what was registered meanwhile."""
+    """Record it on every request, destroy the key, and look once more for what was registered meanwhile.
+
+    `approved` is what was asked for, where it took two people, and `by` whose approval it is.
+    """
     opened: list[str] = []
     while left := [each for each in of_case(office, case) if office.hold(each).erased_at is None]:
         opened += [each.request for each in open_requests(office, left)]
         with _leased(office, left) as claims:
-            for each in left:
-                approved = before if "erase" in office.hold(each).waiting else ()
-                office.append(each, [*approved, ("erased", body)], claim=claims[each])
+            for each in sorted(left, key=lambda each: approved is None or each != approved.request):
+                _record(office, claims[each], body, approved, by)
     office.vault.erase(case)
     for each in of_case(office, case):
         if office.hold(each).erased_at is None and not key_is_left(office, each):
             office.append(each, [("erased", body)])  # registered between the last look and the end of the key
     requests = of_case(office, case)
-    return Erasure(case=case, requests=requests, open_too=tuple(opened), files=tuple(_files(office, requests)))
+    held = [each for each in opened if duties(office.hold(each), office.policy)]
+    files = tuple(_files(office, requests))
+    return Erasure(case=case, requests=requests, open_too=tuple(opened), held=tuple(held), files=files)
+
+
+def _record(
+    office: Office, claim: Claim, body: Mapping[str, Json], approved: four_eyes.Asked | None, by: str
+) -> None:
+    """Record it on one request. `ReplyError` if it was approved, and somebody rejects it in the same moment."""
+    request = claim.request
+    erased: tuple[str, Mapping[str, Json]] = ("erased", body)
+    asked = [each for each in four_eyes.waiting(office, request) if each.about == "erase"]
+    if approved is not None and request == approved.request:
+        asked = [approved]
+    if approved is None or not asked:
+        office.append(request, [erased], claim=claim)
+        return
+    approval = four_eyes.approval(office, asked[0], by=by)
+    office.append(request, [approval, erased], claim=claim, unless=four_eyes.undecided(asked[0]))
 
 
 @contextmanager

@@ -10,7 +10,7 @@ is as good as the machine's accounts: who may become another user there can be b
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -26,11 +26,18 @@ ABOUT = ("send", "release", "erase")
 """What can wait: the first sending of an emergency, a release, the erasing of the whole case."""
 
 
+_DECIDES = frozenset({"approved", "rejected"})
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Asked:
-    """One thing that waits. `asked_by` is the actor who asked, `user` its user of the operating system."""
+    """One thing that waits. `asked_by` is the actor who asked, `user` its user of the operating system.
+
+    `seq` is the number of the event by which it was asked for.
+    """
 
     request: str
+    seq: int
     about: str
     at: datetime
     asked_by: str
@@ -57,22 +64,54 @@ def waiting(office: Office, request: str) -> tuple[Asked, ...]:
 
 def _asked(about: str, event: Event) -> Asked:
     user = str(event.body["user"])
-    return Asked(request=event.request, about=about, at=event.at, asked_by=event.actor, user=user, body=event.body)
+    return Asked(
+        request=event.request,
+        seq=event.seq,
+        about=about,
+        at=event.at,
+        asked_by=event.actor,
+        user=user,
+        body=event.body,
+    )
 
 
-def find(office: Office, request: str, about: str = "") -> Asked:
+def find(office: Office, request: str, about: str = "", *, shown: int = 0) -> Asked:
     """The one thing that waits, or the one named.
+
+    Args:
+        office: the unit's open office.
+        request: its id.
+        about: one of `ABOUT`; "" where one thing waits.
+        shown: the `seq` of what a person was shown, who must not decide on something else.
 
     Raises:
         LookupError: there is no such request.
-        ReplyError: nothing waits, or several things and none is named.
+        ReplyError: nothing waits, several things and none is named, or it is not what was shown.
     """
     found = [each for each in waiting(office, request) if about in ("", each.about)]
     if not found:
         raise ReplyError(f"{request}: {'nothing' if not about else f'no {about}'} waits for a second person")
     if len(found) > 1:
         raise ReplyError(f"{request}: several things wait: --what {' or --what '.join(each.about for each in found)}")
+    if shown not in {0, found[0].seq}:
+        raise ReplyError(f"{request}: this {found[0].about} was asked for anew meanwhile: look at it again")
     return found[0]
+
+
+def undecided(asked: Asked) -> Callable[[Sequence[Event]], None]:
+    """For `Office.append` with a decision: nothing is written if somebody else decided in the same moment.
+
+    Gives what raises `ReplyError` then.
+    """
+
+    def look(history: Sequence[Event]) -> None:
+        since = [event for event in history if event.seq > asked.seq]
+        decided = [event for event in since if event.kind in _DECIDES and event.body["about"] == asked.about]
+        erased = [event.seq for event in since if event.kind == "erased"]
+        if len(decided) != 1 or any(seq < decided[0].seq for seq in erased):
+            raise ReplyError(f"{asked.request}: somebody else decided on the {asked.about} just now")
+
+    return look
 
 
 def another_person(settings: Settings, asked: Asked) -> None:
@@ -94,16 +133,16 @@ def _named(actor: str, user: str) -> str:
     return actor.removeprefix(user).strip(" ()")
 
 
-def approve(office: Office, request: str, about: str = "", *, by: str = "") -> tuple[Asked, Hold]:
+def approve(office: Office, request: str, about: str = "", *, by: str = "", shown: int = 0) -> tuple[Asked, Hold]:
     """Approve a sending or a release; the next act on the request carries it out.
 
-    Erasures are approved by `flows.erasing.approve`.
+    Erasures are approved by `flows.erasing.approve`. `shown` is as in `find`.
 
     Raises:
         LookupError: there is no such request.
-        ReplyError: nothing waits, or this person asked for it.
+        ReplyError: nothing waits, this person asked for it, or somebody else decided meanwhile.
     """
-    asked = find(office, request, about)
+    asked = find(office, request, about, shown=shown)
     if asked.about == "erase":
         raise ReplyError(f"{request}: the erasing of a case is approved for the case as a whole")
     another_person(office.settings, asked)
@@ -113,7 +152,7 @@ def approve(office: Office, request: str, about: str = "", *, by: str = "") -> t
     if asked.about == "release":
         told = {key: asked.body[key] for key in ("text", "by") if key in asked.body}
         events.append(("release-asked", told | {"asked_by": asked.asked_by}))
-    office.append(request, events)
+    office.append(request, events, unless=undecided(asked))
     return asked, office.hold(request)
 
 
@@ -128,7 +167,7 @@ def reject(office: Office, request: str, about: str = "", *, because: str, by: s
 
     Raises:
         LookupError: there is no such request.
-        ReplyError: nothing waits, or no reason is given.
+        ReplyError: nothing waits, no reason is given, or somebody else decided meanwhile.
     """
     asked = find(office, request, about)
     hold = office.hold(request)
@@ -146,8 +185,9 @@ def reject(office: Office, request: str, about: str = "", *, because: str, by: s
     }
     body |= {"by": by} if by else {}
     for each in of_case(office, case) if asked.about == "erase" else (request,):
-        if asked.about in office.hold(each).waiting:
-            office.append(each, [("rejected", body)])
+        for one in [asked] if each == request else waiting(office, each):
+            if one.about == asked.about:
+                office.append(each, [("rejected", body)], unless=undecided(one))
     return asked, office.hold(request)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flows.settings import Settings
-from ledger.heads import Head, HeadError, Line, read_line
+from ledger.heads import Accepted, Head, HeadError, Line, read_line
 
 VARIABLE = "HOLDFAST_HEADS"
 TAIL = 64 * 1024
@@ -106,9 +106,11 @@ def _found(number: int, raw: bytes) -> Found:
 
 
 def newest(path: Path, ledger: str, *, unless: Callable[[Head], bool] = lambda _: False) -> Head | None:
-    """The last head of a ledger in the file, of those that `unless` does not leave out; its signature is not checked.
+    """The newest head of a ledger in the file, of those that `unless` does not leave out; signatures are not checked.
 
-    None if there is none.
+    The newest has the most events, wherever it stands: an older line that is added once more must not hide it. Heads
+    that an acceptance gave up are left out. None if there is none. Looked at is the file's end, as long as one is
+    there.
 
     Raises:
         OSError: it cannot be read.
@@ -121,8 +123,22 @@ def newest(path: Path, ledger: str, *, unless: Callable[[Head], bool] = lambda _
         with path.open("rb") as file:
             file.seek(start)
             lines = file.read().splitlines()
-        for raw in reversed(lines[1:] if start else lines):
-            line = _found(0, raw).line if raw.strip() else None
-            if isinstance(line, Head) and line.ledger == ledger and not unless(line):
-                return line
+        found = (_found(0, raw).line for raw in dict.fromkeys(lines[1:] if start else lines) if raw.strip())
+        heads = [line for line in found if isinstance(line, Head) and line.ledger == ledger and not unless(line)]
+        if standing := not_given_up(heads):
+            return max(standing, key=lambda head: (head.events, head.at))
     return None
+
+
+def not_given_up(heads: Sequence[Head]) -> list[Head]:
+    """The heads that are not lost with a history that a person gave up: those that no acceptance says so of.
+
+    An acceptance names the newest head that it gives up; older ones are given up with it, by their instants.
+    """
+    accepted = [head for head in heads if isinstance(head, Accepted)]
+    named = {line.gives_up for line in accepted}
+    last = max((line for line in accepted if line.digest not in named), key=lambda line: line.at, default=None)
+    if last is None:
+        return [*heads]
+    until = max([last.at, *(head.at for head in heads if head.digest == last.gives_up)])
+    return [head for head in heads if head == last or (head.at > until and head.digest not in named)]

@@ -65,11 +65,14 @@ def run_lanes(
         claim: leases of due requests, most urgent first, none of the named providers; nothing to come to an end.
         work: works on one provider's leased requests, and gives them back.
     """
-    while len(waiting := dict(by_provider(claim(())))) == 1:
+    while waiting := dict(by_provider(claim(()))):
+        if len(waiting) == 1:  # perhaps what is most urgent is all its own, and others wait behind it
+            waiting.update(by_provider(claim(waiting)))
+        if len(waiting) > 1:
+            _side_by_side(claim, work, waiting)
+            return
         for claims in waiting.values():
             work(claims)  # most sweeps find work at one provider only: no threads for it
-    if waiting:
-        _side_by_side(claim, work, waiting)
 
 
 def _side_by_side(
@@ -81,6 +84,10 @@ def _side_by_side(
     with ThreadPoolExecutor(AT_ONCE, "provider") as pool:
         try:
             while True:
+                while len(lanes) + len(waiting) < AT_ONCE:  # no lane stays empty while somebody waits for one
+                    if not (more := by_provider(claim({*lanes.values(), *waiting}))):
+                        break
+                    waiting.update(more)
                 while waiting and len(lanes) < AT_ONCE:
                     provider = next(iter(waiting))
                     lanes[pool.submit(work, waiting.pop(provider))] = provider
@@ -89,8 +96,6 @@ def _side_by_side(
                 for ended in wait(lanes, return_when=FIRST_COMPLETED).done:
                     del lanes[ended]
                     ended.result()
-                if len(waiting) < AT_ONCE:
-                    waiting.update(by_provider(claim({*lanes.values(), *waiting})))
         finally:
             for claims in waiting.values():  # something failed, but these are leased to us
                 pool.submit(work, claims)

@@ -22,7 +22,7 @@ from flows.orders import compose
 from flows.routes import Route, routes
 from flows.settings import Settings, SettingsError
 from flows.stationery import UnitLetters, wrong_letters
-from ledger.interface import Claim, Event, Json, Ledger, LedgerUnusable, NewEvent
+from ledger.interface import Claim, Event, Json, Ledger, LedgerUnusable, NewEvent, Row
 from ledger.vault import Keyring, MasterKey, Sealed, Vault
 from providers.errors import ConfigurationError
 from providers.interface import Action, Adapter, Addressee, Order
@@ -89,18 +89,27 @@ class Office:
         at: datetime | None = None,
         claim: Claim | None = None,
         seals: Sequence[Sealed] = (),
+        unless: Callable[[Sequence[Event]], None] | None = None,
     ) -> tuple[Event, ...]:
         """Record events of this office's actor, checked against their kinds, with the index in the same step.
 
         An event may have its own instant; else it happened at `at`, or now. `seals` are what its body names.
+        `unless` looks, in that step, at the history as it would stand; what it raises comes out, and nothing is
+        written.
         """
+
+        def project(history: Sequence[Event]) -> Row:
+            if unless is not None:
+                unless(history)
+            return self.histories.project(history)
+
         now = self.now()
         new = []
         for kind, body, *own in events:
             check(kind, body)
             happened = own[0] if own else at or now
             new.append(NewEvent(kind=kind, at=happened, actor=self.settings.actor, body=body))
-        return self.ledger.append(request, new, self.histories.project, now=now, claim=claim, seals=seals)
+        return self.ledger.append(request, new, project, now=now, claim=claim, seals=seals)
 
     def case(self, request: str) -> str:
         """The reference of a request's case."""

@@ -107,14 +107,14 @@ def compare(office: Office, sources: Iterable[Source]) -> Compared:
     """
     ledger, key = office.ledger, public_key(signing_key(office.vault))
     heads: dict[str, tuple[Head, str]] = {}
-    stamps: dict[str, Stamp] = {}
+    stamps: dict[str, list[Stamp]] = {}
     wrong: list[str] = []
     others = 0
     for source in sources:
         for found in source.lines:
             where = f"{source.where}, line {found.number}" if source.where != OWN else OWN
             if isinstance(found.line, Stamp):
-                stamps[found.line.head] = found.line
+                stamps.setdefault(found.line.head, []).append(found.line)
             elif found.line is None:
                 wrong.append(f"{where}: {found.wrong}")
             elif found.line.ledger != ledger.identity.ledger:
@@ -127,7 +127,7 @@ def compare(office: Office, sources: Iterable[Source]) -> Compared:
         [
             Seen(head=head, where=where, wrong=_wrong(ledger, head, key), stamped_at=at, stamp=about)
             for head, where in ordered
-            for at, about in [_stamped(head, stamps.get(head.digest), believed)]
+            for at, about in [_stamped(head, stamps.get(head.digest, []), believed)]
         ]
     )
     good = [each.head for each in seen if each.fits]
@@ -152,26 +152,36 @@ def _wrong(ledger: Ledger, head: Head, key: str) -> str:
     return misfit(ledger, head)
 
 
-def _stamped(head: Head, stamp: Stamp | None, believed: Authority | None) -> tuple[datetime | None, str]:
-    if stamp is None:
+def _stamped(head: Head, stamps: Sequence[Stamp], believed: Authority | None) -> tuple[datetime | None, str]:
+    """The earliest instant at which a stamp over a head holds; else why none does."""
+    if not stamps:
         return None, ""
     if believed is None:
         return None, "not looked at: HOLDFAST_TSA_CA is not set"
     from ledger.stamps import StampError, stamped_at
 
-    try:
-        return stamped_at(stamp, head, believed), ""
-    except StampError as error:
-        return None, str(error)
+    held, why = list[datetime](), ""
+    for stamp in dict.fromkeys(stamps):
+        try:
+            held.append(stamped_at(stamp, head, believed))
+        except StampError as error:
+            why = str(error)
+    return (min(held), "") if held else (None, why)
 
 
 def _given_up(seen: Sequence[Seen]) -> list[Seen]:
     """What does not fit and is older than an acceptance that does was given up by it."""
     accepted = [each.head for each in seen if each.fits and isinstance(each.head, Accepted)]
+    named = {each.head.digest: each.head.at for each in seen}  # the head that is named may bear a later instant
     found = []
     for each in seen:
-        after = [line for line in accepted if each.head.at <= line.at and each.head.key == line.key]
-        if each.wrong and after and isinstance(line := after[0], Accepted):
+        after = [
+            line
+            for line in accepted
+            if each.head.at <= max(line.at, named.get(line.gives_up, line.at)) and each.head.key == line.key
+        ]
+        if each.wrong and after:
+            line = after[0]
             why = f"given up by {line.by} on {line.at:%Y-%m-%d %H:%M} UTC: {line.because}"
             found.append(replace(each, wrong="", given_up=why))
         else:

@@ -17,6 +17,7 @@ from flows.reading import meant
 from ledger.interface import Json
 from providers.errors import GROUNDS
 from providers.reading import Accounts
+from timeline.custody import waiting
 from timeline.days import day_in, said
 from timeline.decide import Decision, decide
 from timeline.state import Hold, State
@@ -93,6 +94,12 @@ YEAR = timedelta(days=365)
 
 LARGEST_PROOF = 25 << 20
 """Bytes of a proof that the ledger takes: it is kept for ever."""
+
+_PRESUPPOSE_SENDING = frozenset(
+    {"sent", "acknowledged", "preserved", "refused", "clarification", "item-not-found", "produced", "released"}
+)
+"""What can only be true of a request that the provider has: entered before a second person approved the sending, it
+would stand in the place of the approval."""
 
 FIELDS = ("reference", "on", "until", "at", "item", "ground", "about", "channel", "to", "text")
 
@@ -185,12 +192,13 @@ def name_no_account(office: Office, hold: Hold, **texts: str) -> None:
 
 def _two_people(office: Office, hold: Hold, reply: Reply) -> None:
     """What waits for a second person is not entered as done either."""
-    if reply.kind == "sent" and reply.action == "send" and "send" in hold.waiting:
+    if reply.kind in _PRESUPPOSE_SENDING and "send" in waiting(hold):
         raise ReplyError(
             f"{hold.request} waits for a second person: first `holdfast approve {hold.request} --what send`"
         )
     releases = reply.kind == "released" or (reply.kind == "sent" and reply.action == "release")
-    if releases and office.policy.four_eyes.release and hold.release_asked_at is None and hold.erased_at is None:
+    takes_two = office.policy.four_eyes.release or "release" in hold.waiting
+    if releases and takes_two and hold.release_asked_at is None and hold.erased_at is None:
         raise ReplyError(
             f"{hold.request}: a release takes two people: first `holdfast release {hold.request} --because TEXT`, and"
             " another person's `holdfast approve`"

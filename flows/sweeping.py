@@ -21,8 +21,8 @@ from flows.acting import Done, act
 from flows.doubts import insist, look
 from flows.lanes import BATCH, Pace, run_lanes
 from flows.office import Office
-from flows.telling import tell_fault
-from ledger.interface import Claim, Event, Json, LeaseLost, LedgerError, Project, Row
+from flows.telling import own_fault
+from ledger.interface import Claim, Event, Json, LeaseLost, LedgerBusy, LedgerError, Project, Row
 from timeline.decide import Decision, Do, choose
 
 LEASE = timedelta(minutes=5)
@@ -74,19 +74,26 @@ Progress = Callable[[Done], None]
 class Pass:
     """One pass as all its parts share it. `lost`: seconds that each provider's failures have cost so far.
 
-    `stop`, once set, ends the pass after the acts in hand. `only`: what may be done, None for everything.
+    `stop`, once set, ends the pass after the acts in hand; so does the instant `ends`, if there is one. `only`: what
+    may be done, None for everything.
     """
 
     office: Office
     now: datetime
     progress: Progress | None = None
     stop: threading.Event = field(default_factory=threading.Event)
+    ends: datetime | None = None
     only: frozenset[Do] | None = None
     lost: dict[str, float] = field(default_factory=dict)
     pace: Pace = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pace", Pace(self.office.catalogue.pacing, self.office.sleep))
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing new is to be begun."""
+        return self.stop.is_set() or (self.ends is not None and self.office.now() >= self.ends)
 
     def choose(self, wanted: tuple[Decision, ...], provider: str) -> Decision:
         """The duty to do now among those that may be done."""
@@ -127,7 +134,6 @@ def sweep(
         LedgerError: the ledger itself cannot be used.
     """
     now = office.now()
-    this = Pass(office=office, now=now, progress=progress, stop=stop or threading.Event())
     insist(doubts := look(office, now))
     why: dict[str, Json] = {"because": because} if because else {}
     office.ledger.beat("sweep-began", now, {"by": by} | why)
@@ -136,16 +142,17 @@ def sweep(
         from flows.mailroom import before_sweep
 
         report.failures += before_sweep(office)  # what came in may settle what is due
-    ends = now + office.policy.sweep_interval  # what is left then is the next sweep's
+    ends = max(now, office.now()) + office.policy.sweep_interval  # what is left then is the next sweep's
+    this = Pass(office=office, now=now, progress=progress, stop=stop or threading.Event(), ends=ends)
 
     def claim(spare: Collection[str]) -> Sequence[Claim]:
-        if this.stop.is_set() or office.now() >= ends:
+        if this.over:
             return ()
         until = max(now, office.now()) + LEASE  # the clock may have been set back meanwhile
         return office.ledger.claim(now, owner=office.owner, until=until, limit=BATCH, spare=spare)
 
     _in_lanes(this, each or queue, report, claim)
-    for moved in follow_policy(office, until=ends, stop=this.stop):
+    for moved in follow_policy(this, report.failures):
         if moved:
             _in_lanes(this, each or queue, report, claim)
     if not this.stop.is_set():
@@ -219,13 +226,16 @@ def queue(this: Pass, claims: Sequence[Claim]) -> Report:
     room = this.pace.room(claims[0].provider, LEASE.total_seconds() / 2)
     try:
         for number, claim in enumerate(claims):
-            if number >= room or this.stop.is_set():
+            if number >= room or this.over:
                 settled += claims[number:]
                 break
             if _one(this, claim, report):
                 settled.append(claim)
     finally:
-        this.office.ledger.give_back(*settled)
+        try:
+            this.office.ledger.give_back(*settled)
+        except LedgerError as error:  # they run out by themselves; what was done is reported all the same
+            report.failures.append(("", f"{len(settled)} leases could not be given back: {error}"))
     return report
 
 
@@ -251,7 +261,7 @@ def _one(this: Pass, claim: Claim, report: Report) -> bool:
                 if this.only is None and choose(current.duties, now).due(now):
                     report.failures.append((claim.request, "its provider gives no answer; the next sweep asks again"))
                     return False
-                return True
+                return step > 0 or _asleep(this, claim.request)
             if decision.action in SPOKEN:
                 this.pace.wait(claim.provider)
             began = time.monotonic()
@@ -263,7 +273,8 @@ def _one(this: Pass, claim: Claim, report: Report) -> bool:
                     cost = time.monotonic() - began
                     this.lost[claim.provider] = this.lost.get(claim.provider, 0.0) + cost
             if this.progress:
-                this.progress(done)
+                with suppress(OSError):  # nobody listens any more: no fault of the request
+                    this.progress(done)
         report.failures.append((claim.request, f"did not settle in {STEPS} steps; the next sweep goes on"))
     except LeaseLost:
         report.failures.append((claim.request, "its lease ran out; another worker has it"))
@@ -272,36 +283,18 @@ def _one(this: Pass, claim: Claim, report: Report) -> bool:
     except Exception as error:  # one bad request must not hide the next; the type alone is safe to show
         what = f"{type(error).__name__} in {place(error)}: a fault of Holdfast"
         report.failures.append((claim.request, what))
-        _own_fault(office, claim, what)
+        own_fault(office, claim, what)
     return False
 
 
-def _own_fault(office: Office, claim: Claim, what: str) -> None:
-    """Record that we cannot work on a request, and tell a person, once a day: no other rung would.
+def _asleep(this: Pass, request: str) -> bool:
+    """Have the index say when a request is due, which nothing is to be done for now; gives whether it does.
 
-    Where even that cannot be recorded, it is told all the same; the report and the exit status have it anyway.
+    It was made by another policy or program. A row that stayed due would be claimed again and again.
     """
-    told_lately = False
-    with suppress(Exception):
-        events = office.ledger.events(claim.request)
-        lately = office.now() - timedelta(days=1)
-        told_lately = any(
-            each.kind == "escalated" and each.body.get("about") == "fault" and each.at > lately for each in events
-        )
-    if told_lately:
-        return
-    because = f"{what}; nothing is done about this request until it is mended"
-    told = tell_fault(office, claim.request, claim.provider, because)
-    body: dict[str, Json] = {
-        "about": "fault",
-        "level": 1,
-        "who": told.who,
-        "because": because,
-        "delivered": told.delivered,
-        "deliveries": [dict(each) for each in told.deliveries],
-    }
-    with suppress(Exception):  # the history itself may be what cannot be read
-        office.append(claim.request, [("escalated", body)], claim=claim)
+    this.office.ledger.reindex([request], this.office.histories.project)
+    row = this.office.ledger.row(request)
+    return row is None or row.next_at is None or row.next_at > this.now
 
 
 def place(error: BaseException) -> str:
@@ -312,24 +305,41 @@ def place(error: BaseException) -> str:
     return f"{trace.tb_frame.f_code.co_qualname}, line {trace.tb_lineno}" if trace else "an unknown place"
 
 
-def follow_policy(office: Office, *, until: datetime, stop: threading.Event) -> Iterator[int]:
+def follow_policy(this: Pass, failures: list[tuple[str, str]]) -> Iterator[int]:
     """Index every open request anew when the policy or the program has changed since this was last done.
 
-    Gives, a part at a time, how many rows have moved: some may be due now. What is not done by `until` is gone on
-    with in the next sweep; what falls due meanwhile is judged by the new policy anyhow.
+    Gives, a part at a time, how many rows have moved: some may be due now. What is not done when the pass is over is
+    gone on with in the next sweep; what falls due meanwhile is judged by the new policy anyhow. What cannot be
+    indexed keeps its row, and is added to `failures`.
     """
+    office = this.office
     if index_is_current(office):
         return
     digest, last = _digest(office), office.ledger.last_beat("policy-part")
     after = str(last[1].get("after", "")) if last is not None and last[1].get("digest") == digest else ""
     while part := office.ledger.open_requests(after=after, limit=PART):
-        if stop.is_set() or office.now() >= until:
+        if this.over:
             return
-        yield office.ledger.reindex(part, office.histories.project)
+        yield _index_anew(office, part, failures)
         after = part[-1]
         office.ledger.beat("policy-part", office.now(), {"digest": digest, "after": after})
     office.ledger.beat("policy-part", office.now(), {})
     office.ledger.beat("policy", office.now(), {"digest": digest})
+
+
+def _index_anew(office: Office, part: Sequence[str], failures: list[tuple[str, str]]) -> int:
+    """Index these anew; where one of them cannot be, all the others. Gives how many rows have moved."""
+    try:
+        return office.ledger.reindex(part, office.histories.project)
+    except LedgerBusy:
+        raise
+    except Exception as error:
+        if len(part) > 1:
+            middle = len(part) // 2
+            return sum(_index_anew(office, half, failures) for half in (part[:middle], part[middle:]))
+        what = f"{type(error).__name__} in {place(error)}: a fault of Holdfast"
+        failures.append((part[0], str(error) if isinstance(error, LedgerError) else what))
+        return 0
 
 
 def index_is_current(office: Office) -> bool:

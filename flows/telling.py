@@ -14,7 +14,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -22,6 +22,7 @@ from urllib.parse import unquote, urlsplit
 from flows.catalogue import RungChannels
 from flows.office import Office
 from flows.settings import Settings
+from ledger.interface import Claim, Json
 from timeline.decide import Decision
 from timeline.state import Hold
 
@@ -178,7 +179,35 @@ def tell(office: Office, hold: Hold, decision: Decision, *, provider: str, case:
     return deliver(office.settings, channels, message)
 
 
-def tell_fault(office: Office, request: str, provider: str, because: str) -> Told:
+def own_fault(office: Office, claim: Claim, what: str) -> None:
+    """Record that we cannot work on a request, and tell a person, once a day: no other rung would.
+
+    Where even that cannot be recorded, it is told all the same; the report and the exit status have it anyway.
+    """
+    told_lately = False
+    with suppress(Exception):
+        events = office.ledger.events(claim.request)
+        lately = office.now() - timedelta(days=1)
+        told_lately = any(
+            each.kind == "escalated" and each.body.get("about") == "fault" and each.at > lately for each in events
+        )
+    if told_lately:
+        return
+    because = f"{what}; nothing is done about this request until it is mended"
+    told = _tell_fault(office, claim.request, claim.provider, because)
+    body: dict[str, Json] = {
+        "about": "fault",
+        "level": 1,
+        "who": told.who,
+        "because": because,
+        "delivered": told.delivered,
+        "deliveries": [dict(each) for each in told.deliveries],
+    }
+    with suppress(Exception):  # the history itself may be what cannot be read
+        office.append(claim.request, [("escalated", body)], claim=claim)
+
+
+def _tell_fault(office: Office, request: str, provider: str, because: str) -> Told:
     """Tell the first level that Holdfast itself cannot work on a request."""
     rung = office.policy.ladder[0]
     channels = next(each for each in office.catalogue.rung_channels if each.level == rung.level)

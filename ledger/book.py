@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 
@@ -190,12 +190,27 @@ class Book(Proofs, Seals):
         return Known(history=(*known.history, *map(_readable, new))) if new else known
 
     def _open_page(self, say: Statements) -> _Page:
-        seq = say.last_seq()
-        if seq < self._tip[0]:  # a backup was restored under our feet
+        (seq, nodes), (known, peaks) = say.last(), self._tip
+        if seq != known or not nodes.endswith(peaks[-1] if seq else b""):
+            peaks = self._peaks_now(say, seq)
+            self._tip = seq, peaks
+        return _Page(seq, list(peaks))
+
+    def _peaks_now(self, say: Statements, seq: int) -> list[bytes]:
+        """The tree as it stands, since another process has written.
+
+        Where it does not begin with the one that is known here, a backup was restored under our feet, or a server
+        that was behind has taken over: then nothing that was read is there any more.
+        """
+        known, before = self._tip
+        places = tree.places_of_peaks(seq + 1)
+        if seq < known:
             self._memory.forget()
-        if seq != self._tip[0]:  # another process has written meanwhile
-            self._tip = seq, self.peaks(say, seq)
-        return _Page(seq, list(self._tip[1]))
+            return self._nodes(say, places)
+        *peaks, there = self._nodes(say, [*places, tree.places_of_peaks(known + 1)[-1]])
+        if there != before[-1]:
+            self._memory.forget()
+        return peaks
 
     def _close_page(self, page: _Page) -> None:
         self._tip = page.seq, page.peaks
@@ -310,9 +325,10 @@ class Book(Proofs, Seals):
             say.beat(name, at, body)
 
     def last_beat(self, name: str) -> tuple[datetime, Mapping[str, Json]] | None:
-        """The last sign of life of that name."""
-        with self._store.asking() as say:
+        """The last sign of life of that name. See `Ledger.last_beat`."""
+        with suppress(ValueError), self._store.asking() as say:
             return say.last_beat(name)
+        return None
 
     @contextmanager
     def _writing(self) -> Iterator[Statements]:

@@ -214,6 +214,7 @@ def _sqlite_source(path: Path, timeout: float) -> Iterator[End]:
 def _sqlite_target(path: Path) -> Iterator[End]:
     if path.exists():
         raise LedgerUnusable(f"{path}: there is a ledger already: a copy goes into a new file; nothing was copied")
+    schema.refuse_journal(path)
     try:
         with (
             appearing(path) as draft,

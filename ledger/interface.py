@@ -290,7 +290,7 @@ class Ledger(Protocol):
         """Note a sign of life ("sweep", …). Not evidence: only the last one of each name is kept."""
 
     def last_beat(self, name: str) -> tuple[datetime, Mapping[str, Json]] | None:
-        """The last sign of life of that name."""
+        """The last sign of life of that name; None too where it cannot be read: the next replaces it."""
 
     def verify(self, project: Project | None) -> tuple[Finding, ...]:
         """Recompute everything; empty if all fits. Without `project`: all but the index (`verify_index`)."""

@@ -23,6 +23,7 @@ from psycopg import Connection
 from psycopg.adapt import Loader
 from psycopg.pq import Format, TransactionStatus
 
+from ledger import postgres_queries as queries
 from ledger import postgres_schema
 from ledger.book import Book
 from ledger.interface import LedgerBusy, LedgerError, LedgerUnusable
@@ -34,7 +35,8 @@ from ledger.store import Statements, Store
 _ASK_FOR = 20.0  # seconds for which a server that was lost at a commit is asked what became of it
 _BEGIN_RECORDING = f"""BEGIN;
 SELECT pg_advisory_xact_lock({postgres_schema.LOCK});
-SELECT pg_current_xact_id()::text, coalesce((SELECT max(seq) FROM events), 0)"""  # noqa: S608 - a number
+SELECT pg_current_xact_id()::text, coalesce(seq, 0), coalesce(nodes, '') FROM (SELECT) here
+LEFT JOIN ({queries.LAST}) newest ON true"""  # noqa: S608 - a number, and a statement of ours
 _WRITTEN = """SELECT nodes, CASE WHEN %(number)s::xid8 < pg_snapshot_xmax(pg_current_snapshot())
     THEN pg_xact_status(%(number)s::xid8) END FROM events WHERE seq = %(seq)s"""
 _NOT_KNOWN = "it is not known whether the last entry was written: look at the history before it is made again"
@@ -165,7 +167,7 @@ class PostgresStore:
     def check_identity(self) -> None:
         """Refuse a ledger that was made for a copy and did not get one yet."""
         with self.reading() as say:
-            if not say.meta() and not say.last_seq():
+            if not say.meta() and not say.last()[0]:
                 raise LedgerUnusable(
                     f"{self.name}: it is empty and has no identity: it waits for `holdfast ledger copy FROM TO`"
                 )
@@ -201,20 +203,20 @@ class PostgresStore:
             with self._committing(held, *begun) as say:
                 yield say
 
-    def _begin_recording(self, held: Held) -> tuple[str, int]:
-        """Take the lock; gives the transaction's number and that of the last event."""
+    def _begin_recording(self, held: Held) -> tuple[str, tuple[int, bytes]]:
+        """Take the lock; gives the transaction's number, and the last event's with its nodes."""
         try:
             asked = held.connection.execute(_BEGIN_RECORDING)  # one packet; what is asked sees what we waited for
             while asked.nextset():
                 pass
-            number, last = asked.fetchone() or ("", 0)
+            number, seq, nodes = asked.fetchone() or ("", 0, b"")
         except BaseException as error:
             self._undo(held, error)
             raise
-        return number, last
+        return number, (seq, nodes)
 
     @contextmanager
-    def _committing(self, held: Held, number: str, last: int) -> Iterator[Statements]:
+    def _committing(self, held: Held, number: str, last: tuple[int, bytes]) -> Iterator[Statements]:
         sent = False
         held.inside = say = PostgresStatements(held.connection, last=last)
         try:

@@ -15,6 +15,7 @@ from ledger import index
 EVENT = "seq, request, kind, at, recorded_at, actor, body"
 ROW = ", ".join(index.COLUMNS)
 ITEM = ", ".join(index.ITEM_COLUMNS)
+LAST = "SELECT seq, nodes FROM events ORDER BY seq DESC LIMIT 1"
 PUT_EVENT = f"INSERT INTO events ({EVENT}, nodes) VALUES (%s, %s, %s, %s, %s, %s, %s, %b)"
 PUT_EVENTS = f"""INSERT INTO events ({EVENT}, nodes) SELECT {EVENT}, decode(nodes, 'hex')
     FROM json_to_recordset(%s::json) AS new (seq bigint, request text, kind text, at text, recorded_at text,

@@ -17,7 +17,7 @@ from typing import Any
 
 from psycopg import Connection, Cursor
 
-from ledger import index
+from ledger import index, verify
 from ledger import postgres_queries as queries
 from ledger.canonical import Json, canonical, in_utc, instant, read_instant
 from ledger.interface import Claim, Finding, Row
@@ -37,7 +37,7 @@ class PostgresStatements:
     Args:
         connection: in autocommit; `begin` is the first statement put to it.
         begin: what opens the transaction; "" where it is open already.
-        last: the number of the last event, where the store asked for it already.
+        last: the number of the last event and its nodes, where the store asked for them already.
         differences: how the tables differ from what they should be, asked on another connection.
     """
 
@@ -46,7 +46,7 @@ class PostgresStatements:
         connection: Connection[Any],
         *,
         begin: str = "",
-        last: int | None = None,
+        last: tuple[int, bytes] | None = None,
         differences: Callable[[], Iterable[str]] = tuple,
     ) -> None:
         self._connection = connection
@@ -99,10 +99,10 @@ class PostgresStatements:
 
     # ---- the record -----------------------------------------------------------------------------------------
 
-    def last_seq(self) -> int:
-        """The number of the last event."""
+    def last(self) -> tuple[int, bytes]:
+        """The number of the last event and its nodes."""
         if self._last is None:
-            return int(self.run("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0])  # type: ignore[index]
+            return self.run(queries.LAST).fetchone() or (0, b"")
         return self._last
 
     def nodes_of(self, seqs: Collection[int]) -> Mapping[int, bytes]:
@@ -114,7 +114,7 @@ class PostgresStatements:
         for each, nodes in entries:
             self._newest[each.request], self.added = each.seq, (each.seq, nodes)
             if self._last is not None:
-                self._last = each.seq
+                self._last = each.seq, nodes
         if len(entries) == 1:
             (each, nodes), *_ = entries
             texts = (each.request, each.kind, each.at, each.recorded_at, each.actor, each.body)
@@ -370,7 +370,7 @@ class PostgresStatements:
         for token, *values in self._stream(
             "SELECT token, case_key, case_ref, purpose, box FROM sealed ORDER BY token"
         ):
-            if _sealed(values).token != token:
+            if verify.is_other(token, _sealed(values)):
                 yield Finding(
                     seq=None, request="", what=f"the bytes sealed as {token} are not the ones that were sealed"
                 )

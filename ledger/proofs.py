@@ -14,6 +14,7 @@ from ledger.store import Statements, Store
 from ledger.turns import Turns
 
 MOST_FINDINGS = 1000
+FACTS = {"ledger", "sandbox", "created_at", "master", "chain"}
 TOO_MANY = Finding(seq=None, request="", what=f"{MOST_FINDINGS} things do not fit; the rest was not looked at")
 
 
@@ -27,7 +28,7 @@ class Proofs:
     def head(self) -> tuple[int, str]:
         """Number of events, and root of their tree in hex."""
         with self._store.reading() as say:
-            seq = say.last_seq()
+            seq, _ = say.last()
             return seq, tree.root(self.peaks(say, seq)).hex()
 
     def root_at(self, events: int) -> str:
@@ -61,7 +62,7 @@ class Proofs:
     @contextmanager
     def _reading_tree(self, events: int, seq: int = 0) -> Iterator[tuple[Statements, tree.NodeAt]]:
         with self._store.reading() as say:
-            last = say.last_seq()
+            last, _ = say.last()
             if not 0 <= seq <= events <= last:
                 raise LedgerError(f"{self._store.name}: it has {last} events: there is no place {seq} of {events}")
             yield say, lambda level, position: self._nodes(say, [(level, position)])[0]
@@ -90,7 +91,8 @@ class Proofs:
         """
         with self._store.streaming(as_it_is=True) as say:
             index = [] if project is None else [self._check_index(say, project)]
-            return self._found(self._check_tree(say), *index, say.wrong_bytes(), say.wrong_tables())
+            checks = (self._check_facts(say), say.wrong_bytes(), say.wrong_tables())
+            return self._found(self._check_tree(say), *index, *checks)
 
     def verify_index(self, project: Project, first: str, before: str) -> tuple[Finding, ...]:
         """Recompute a part of the index. See `Ledger.verify_index`."""
@@ -121,7 +123,16 @@ class Proofs:
                 if isinstance(words := self._store.in_words(error), LedgerBusy):
                     raise words from error
                 found.append(Finding(seq=None, request="", what=f"cannot be read to the end: {error}"))
+            except LedgerBusy:
+                raise
+            except Exception as error:  # damage may break the reading anywhere
+                what = f"cannot be read to the end: {type(error).__name__}"
+                found.append(Finding(seq=None, request="", what=what))
         return tuple(found)
+
+    def _check_facts(self, say: Statements) -> Iterator[Finding]:
+        for name in sorted(say.meta().keys() - FACTS):
+            yield Finding(seq=None, request="", what=f"the ledger's own facts have {name!a}, which is not ours")
 
     def _check_tree(self, say: Statements) -> Iterator[Finding]:
         last = 0

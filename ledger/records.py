@@ -49,6 +49,8 @@ class Record:
         Raises:
             ValueError: the texts cannot be read (only in a damaged ledger).
         """
+        if not all(isinstance(text, str) for text in (self.at, self.recorded_at, self.body)):
+            raise ValueError("what should be text is not")
         if not self.body.startswith("{"):
             raise ValueError("the body is not a table")
         return Event(

@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import cache
 from pathlib import Path
-
-from sqlite_utils import Database
 
 from ledger.chain import links_to_nodes
 from ledger.connection import set_wal, told, transaction
@@ -241,12 +239,7 @@ def create(path: Path, *, sandbox: bool, created_at: str) -> None:
     try:
         if path.exists():
             return
-        for journal in (Path(f"{path}-wal"), Path(f"{path}-journal")):
-            if journal.exists():  # SQLite would write it into the new file
-                raise LedgerUnusable(
-                    f"{journal}: the journal of a ledger that is no longer there: bring the ledger back to it, or "
-                    "move the journal away; nothing was written"
-                )
+        refuse_journal(path)
         with (
             appearing(path) as draft,
             told(path),
@@ -264,6 +257,20 @@ def create(path: Path, *, sandbox: bool, created_at: str) -> None:
             f"{path}: cannot be made here: {error.strerror}: check the rights on the folder and that it is on a "
             "local disk that is not full; nothing was written"
         ) from error
+
+
+def refuse_journal(path: Path) -> None:
+    """Refuse to make a ledger where the journal of another one was left.
+
+    Raises:
+        LedgerUnusable: it lies there; says what to do.
+    """
+    for journal in (Path(f"{path}-wal"), Path(f"{path}-journal")):
+        if journal.exists():  # SQLite would write it into the new file
+            raise LedgerUnusable(
+                f"{journal}: the journal of a ledger that is no longer there: bring the ledger back to it, or "
+                "move the journal away; nothing was written"
+            )
 
 
 def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:
@@ -287,7 +294,7 @@ def migrate(connection: sqlite3.Connection, path: Path, migrations: Sequence[Mig
 
 
 def _version(connection: sqlite3.Connection, path: Path, migrations: Sequence[Migration]) -> int:
-    if "migrations" not in Database(connection, execute_plugins=False).table_names():
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'migrations'").fetchone() is None:
         return 0
     version: int = connection.execute("SELECT coalesce(max(number), 0) FROM migrations").fetchone()[0]
     if version > len(migrations):
@@ -305,11 +312,34 @@ def differences(connection: sqlite3.Connection, migrations: Sequence[Migration] 
         *(f"the {name} is missing" for name in wanted if name not in found),
         *(f"the {name} was altered" for name in wanted if name in found and found[name] != wanted[name]),
         *(f"the {name} is not ours" for name in found if name not in wanted),
+        *_wrong_numbers(connection, [table for table in COUNTED if f"table {table}" in found.keys() & wanted.keys()]),
+        *_wrong_versions(connection, migrations),
     )
+
+
+COUNTED = {"events": "seq", "heads": "number"}
+_COUNTER = """SELECT counted, last FROM (SELECT
+    coalesce((SELECT max(seq) FROM sqlite_sequence WHERE name = '{table}'), 0) AS counted,
+    coalesce((SELECT max({number}) FROM {table}), 0) AS last)
+    WHERE counted < last OR (counted > last AND '{table}' <> 'events')"""  # events that are missing, the tree tells
+
+
+def _wrong_numbers(connection: sqlite3.Connection, tables: Sequence[str]) -> Iterator[str]:
+    for table in tables:
+        for counted, last in connection.execute(_COUNTER.format(table=table, number=COUNTED[table])):
+            yield f"the counter of {table} was set to {counted}, the last number is {last}"
+
+
+def _wrong_versions(connection: sqlite3.Connection, migrations: Sequence[Migration]) -> Iterator[str]:
+    found = connection.execute("SELECT number, name FROM migrations ORDER BY number").fetchall()
+    if found != [(number, step.__name__) for number, step in enumerate(migrations, start=1)]:
+        yield "the list of its versions was altered"
 
 
 @cache
 def _expected(migrations: tuple[Migration, ...]) -> dict[str, str]:
+    from sqlite_utils import Database  # noqa: PLC0415 - only a proof needs it, and it may bring much along
+
     with Database(memory=True, execute_plugins=False) as empty:
         for step in migrations:
             step(empty.conn)
@@ -318,6 +348,7 @@ def _expected(migrations: tuple[Migration, ...]) -> dict[str, str]:
 
 def _objects(connection: sqlite3.Connection) -> dict[str, str]:
     found = connection.execute(
-        "SELECT type || ' ' || name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite~_%' ESCAPE '~' ORDER BY name"
+        "SELECT type || ' ' || name, tbl_name || ': ' || coalesce(sql, '') FROM sqlite_master "
+        "WHERE name NOT GLOB 'sqlite_stat*' ORDER BY name"  # what SQLite itself notes about sizes
     )
     return dict(found.fetchall())

@@ -75,7 +75,10 @@ class SqliteStore:
                 schema.migrate(connection, path)
                 if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":  # restored from a plain copy
                     set_wal(connection, path)
-                SqliteStatements(connection).last_seq()
+                SqliteStatements(connection).last()
+        except UnicodeDecodeError as error:  # SQLite's own words about a damaged name
+            self._files.close()
+            raise LedgerUnusable(f"{path}: it is damaged: keep a copy as it is, and restore a backup") from error
         except BaseException:
             self._files.close()
             raise

@@ -5,13 +5,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from sqlite3 import Connection
 from typing import Any
 
-from ledger import index, schema
+from ledger import index, schema, verify
 from ledger.canonical import Json, canonical, in_utc, instant, read_instant
 from ledger.interface import Claim, Finding, Row
 from ledger.records import Record
@@ -45,19 +46,22 @@ class SqliteStatements:
         self._connection.execute("SAVEPOINT part")
         try:
             yield
-        except BaseException:
+        except BaseException as error:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK TO part")
                 self._connection.execute("RELEASE part")
+            elif isinstance(error, Exception) and not isinstance(error, sqlite3.Error):
+                # SQLite has ended it all by itself: nobody's part is left, and the next one may not begin
+                raise sqlite3.OperationalError("the transaction was ended") from error
             raise
         self._connection.execute("RELEASE part")
 
     # ---- the record -----------------------------------------------------------------------------------------
 
-    def last_seq(self) -> int:
-        """The number of the last event."""
-        found = self._connection.execute("SELECT seq FROM events ORDER BY seq DESC LIMIT 1").fetchone()
-        return found[0] if found else 0
+    def last(self) -> tuple[int, bytes]:
+        """The number of the last event and its nodes."""
+        found = self._connection.execute("SELECT seq, nodes FROM events ORDER BY seq DESC LIMIT 1").fetchone()
+        return found or (0, b"")
 
     def nodes_of(self, seqs: Collection[int]) -> Mapping[int, bytes]:
         """The nodes stored with these events."""
@@ -366,7 +370,7 @@ class SqliteStatements:
                     seq=None, request="", what=f"the bytes kept as {digest} are not the ones that were kept"
                 )
         for token, *values in self._connection.execute("SELECT token, case_key, case_ref, purpose, box FROM sealed"):
-            if _sealed(values).token != token:
+            if verify.is_other(token, _sealed(values)):
                 yield Finding(
                     seq=None, request="", what=f"the bytes sealed as {token} are not the ones that were sealed"
                 )

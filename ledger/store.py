@@ -26,8 +26,8 @@ class Statements(Protocol):
     def attempt(self) -> AbstractContextManager[None]:
         """A part that is undone by itself when it fails (a savepoint)."""
 
-    def last_seq(self) -> int:
-        """The number of the last event, 0 if there is none."""
+    def last(self) -> tuple[int, bytes]:
+        """The number of the last event and its nodes; 0 and nothing if there is none."""
 
     def nodes_of(self, seqs: Collection[int]) -> Mapping[int, bytes]:
         """What is stored of the tree with these events; those that are not there are left out."""

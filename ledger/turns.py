@@ -21,6 +21,8 @@ class Page(Protocol):
         """Gives what brings the page back to how it is now."""
 
 
+NOT_KNOWN = "it is not known whether it was written: look at the history before it is made again"
+
 P = TypeVar("P", bound=Page)
 Result = TypeVar("Result")
 
@@ -52,19 +54,35 @@ class Turns(Generic[P]):
         work = _Work(do)
         with self._lock:
             self._waiting.append(work)
-        with self._turn:
-            if not work.over:
-                with self._lock:
-                    works, self._waiting = self._waiting, []
-                self._writer = threading.get_ident()
-                try:
-                    self._write(works)
-                finally:
-                    self._writer, self._page = None, None
+        try:
+            with self._turn:
+                if works := self._whose_turn(work):
+                    self._writer = threading.get_ident()
+                    try:
+                        self._write(works)
+                    finally:
+                        self._writer, self._page = None, None
+        except BaseException:
+            with self._lock:  # interrupted while it waited: nobody else is to write it later
+                self._waiting = [each for each in self._waiting if each is not work]
+            raise
         if work.error is not None:
             raise work.error
+        if not work.over:
+            raise self._interrupted(NOT_KNOWN)
         result: Result = work.result
         return result
+
+    def _whose_turn(self, work: _Work[P]) -> list[_Work[P]]:
+        """All that wait, if this one is still among them; else another thread has written it."""
+        with self._lock:
+            if work not in self._waiting:
+                return []
+            works, self._waiting = self._waiting, []
+            return works
+
+    def _interrupted(self, what: str) -> LedgerBusy:
+        return LedgerBusy(f"{self._store.name}: a write was interrupted: {what}")
 
     def page_in_hand(self) -> P | None:
         """What this thread is writing just now, if it is asked from within `do`."""
@@ -77,11 +95,13 @@ class Turns(Generic[P]):
 
     def _write(self, works: list[_Work[P]]) -> None:
         failure: BaseException | None = None
+        ending = False
         try:
             with self._store.recording() as say:
                 page = self._page = self._opened(say)
                 for work in works:
                     self._part(say, page, work, alone=len(works) == 1)
+                ending = True
             self._closed(page)
         except BaseException as error:
             failure = error
@@ -91,7 +111,7 @@ class Turns(Generic[P]):
         if failure is not None and not isinstance(failure, Exception):  # this thread was interrupted, not the others
             for work in works:
                 if work.error is failure:
-                    work.error = LedgerBusy(f"{self._store.name}: a write was interrupted: try again")
+                    work.error = self._interrupted(NOT_KNOWN if ending else "nothing was written: try again")
             raise failure
 
     def _part(self, say: Statements, page: P, work: _Work[P], *, alone: bool) -> None:

@@ -22,7 +22,8 @@ import hmac
 import os
 import secrets
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import NamedTuple, Protocol
@@ -202,10 +203,11 @@ class Vault:
 
         It follows from the master key that the ledger was made with, and stays when that is changed for another.
         """
-        stored = self._store.unit_key(purpose)
-        if stored is None:
+        if (stored := self._store.unit_key(purpose)) is None:
+            if any(map(self._store.unit_key, UNIT_KEYS)):  # the master key was changed: then each has its own
+                raise LedgerUnusable(f"the key for {purpose} is missing in the ledger: restore a backup")
             return self._held.master.derive(purpose)
-        bound = _bytes({"key": purpose, "master": stored.master})
+        bound = {"key": purpose, "master": stored.master}
         return self._opened(stored.wrapped, bound, f"key for {purpose}")
 
     def rotate(self, new: MasterKey) -> int:
@@ -290,13 +292,11 @@ class Vault:
         if key is None or key.id != sealed.case_key:
             self._keys.pop(sealed.case, None)
             raise Erased(f"case {sealed.case} was erased; {token} cannot be read any more")
-        if sealed.token != token:
-            raise _altered(token)
         _, opener = self._at_hand(key)
-        try:
-            return opener.decrypt(sealed.box[:_NONCE_BYTES], sealed.box[_NONCE_BYTES:], sealed.context)
-        except (InvalidTag, ValueError):
-            raise _altered(token) from None
+        with suppress(InvalidTag, ValueError):
+            if sealed.token == token:
+                return opener.decrypt(sealed.box[:_NONCE_BYTES], sealed.box[_NONCE_BYTES:], sealed.context)
+        raise _altered(token)
 
     def forget(self) -> None:
         """Give up the case keys at hand; they are read again when needed.
@@ -355,9 +355,9 @@ class Vault:
             key = self._store.case_key(key.case) or key
         return self._opened(key.wrapped, _bound_to(key.id, key.case, key.master), f"key of case {key.case}")
 
-    def _opened(self, wrapped: bytes, bound: bytes, what: str) -> bytes:
+    def _opened(self, wrapped: bytes, bound: Mapping[str, str], what: str) -> bytes:
         try:
-            return self._held.wrapping.decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], bound)
+            return self._held.wrapping.decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], _bytes(bound))
         except (InvalidTag, ValueError):
             raise LedgerUnusable(
                 f"the {what} does not open with this master key ({self._held.id}): it was altered, or wrapped by "
@@ -368,9 +368,9 @@ class Vault:
 UNIT_KEYS = ("blind", "heads")
 
 
-def _wrap(secret: bytes, bound: bytes, master: MasterKey) -> bytes:
+def _wrap(secret: bytes, bound: Mapping[str, str], master: MasterKey) -> bytes:
     nonce = os.urandom(_NONCE_BYTES)
-    return nonce + AESGCM(master.derive("wrap")).encrypt(nonce, secret, bound)
+    return nonce + AESGCM(master.derive("wrap")).encrypt(nonce, secret, _bytes(bound))
 
 
 def _wrapped(id_: str, case: str, secret: bytes, master: MasterKey) -> CaseKey:
@@ -379,12 +379,12 @@ def _wrapped(id_: str, case: str, secret: bytes, master: MasterKey) -> CaseKey:
 
 
 def _unit_key(name: str, secret: bytes, master: MasterKey) -> UnitKey:
-    wrapped = _wrap(secret, _bytes({"key": name, "master": master.id}), master)
+    wrapped = _wrap(secret, {"key": name, "master": master.id}, master)
     return UnitKey(name=name, master=master.id, wrapped=wrapped)
 
 
-def _bound_to(case_key: str, case: str, master: str) -> bytes:
-    return _bytes({"case": case, "case_key": case_key, "master": master})
+def _bound_to(case_key: str, case: str, master: str) -> Mapping[str, str]:
+    return {"case": case, "case_key": case_key, "master": master}
 
 
 def _altered(token: str) -> LedgerUnusable:
@@ -396,5 +396,5 @@ def _context(case: str, case_key: str, purpose: str) -> bytes:
     return _bytes({"case": case, "case_key": case_key, "purpose": purpose})
 
 
-def _bytes(value: dict[str, str]) -> bytes:
+def _bytes(value: Mapping[str, str]) -> bytes:
     return canonical({**value}).encode()

@@ -16,6 +16,7 @@ from ledger.index import COLUMNS, ITEM_COLUMNS, Stored, columns_of, items_of
 from ledger.interface import Event, Finding, Project
 from ledger.records import Record
 from ledger.tree import WIDTH, leaf, node
+from ledger.vault import Sealed
 
 _SEAL = re.compile(r'"(seal-[0-9a-f]{64})"')
 
@@ -69,6 +70,14 @@ def _misfit(record: Record, nodes: bytes, left: dict[int, tuple[int, bytes]]) ->
     return wrong
 
 
+def is_other(token: str, sealed: Sealed) -> bool:
+    """Whether what is sealed under a token is not what its name says."""
+    try:
+        return sealed.token != token
+    except (TypeError, ValueError):  # it cannot even be named
+        return True
+
+
 def check_index(
     records: Iterable[Record],
     rows: Iterable[Stored],
@@ -111,7 +120,7 @@ def check_index(
 def _check_history(request: str, history: list[Record], is_sealed: Callable[[str], bool]) -> Iterator[Finding]:
     intents: set[tuple[object, ...]] = set()
     for record in history:
-        for token in _SEAL.findall(record.body):
+        for token in _SEAL.findall(record.body if isinstance(record.body, str) else ""):
             if not is_sealed(token):
                 yield Finding(
                     seq=record.seq, request=request, what=f"event {record.seq} names {token}, which is missing"

@@ -141,3 +141,9 @@ def test_what_the_desk_imports_for_help_is_click_alone() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.split()
     assert not {"prefect", "rich", "requests", "sqlite_utils", "apscheduler", "yaml", "cryptography"} & set(loaded)
+
+
+@pytest.mark.xdist_group("on a clock")
+def test_tests_for_which_real_time_counts_run_one_after_the_other(request: pytest.FixtureRequest) -> None:
+    if getattr(request.config.option, "loadgroup", False):
+        assert request.node.nodeid.endswith("@on a clock"), "the groups of tests are not kept"

@@ -30,6 +30,7 @@ PROVES = (
 PROVES_NOT = (
     "that what a person entered is true: only who entered it, and when.",
     "whose key it is: compare its fingerprint with what the unit published.",
+    "that index.html says what the record says: it is drawn for reading; that the unit signed it was checked.",
     "that the unit put all events of the request into the bundle: it signs the list of them, and a later bundle"
     " that has more before the same head would show it.",
 )
@@ -125,7 +126,9 @@ def _document(read: Read, checks: Sequence[Check], digest: str, version: str) ->
 
 def _tell(read: Read, checks: Sequence[Check], findings: Sequence[str], digest: str, version: str) -> None:
     said = read.manifest
-    _line("", f"Request {said.get('request', '?')} of case {said.get('case', '?')}, exported {said.get('at', '?')}", 0)
+    _line(
+        "", f"Request {said.get('request', '?')} of case {said.get('case', '?')}, exported {said.get('at', '?')}", 0
+    )
     if said.get("sandbox"):
         _say("A TRIAL in a sandbox: nothing of this went to a provider")
     _say(f"Checked with verify.py of Holdfast {version}, SHA-256 {digest}\n")

@@ -146,6 +146,25 @@ def test_verify_with_a_changed_event_names_it_and_the_heads(swept: Unit) -> None
     assert swept.json("verify", status=1)["fits"] is False
 
 
+def test_verify_never_says_that_everything_fits_where_a_head_does_not(swept: Unit) -> None:
+    result = restored(swept)("verify")
+    assert result.exit_code == 1
+    assert "Everything fits" not in result.stdout
+    assert "The ledger fits itself" in result.stdout
+    assert "the heads do not fit" in result.stderr
+
+
+def test_verify_names_the_event_also_where_the_tree_has_no_head_any_more(swept: Unit) -> None:
+    with closing(sqlite3.connect(ledger(swept))) as connection, connection:
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {name}")
+        connection.execute("UPDATE events SET nodes = substr(nodes, 1, 32) WHERE seq = 3")
+    result = swept("verify")
+    assert result.exit_code == 1
+    assert "the ledger does not fit" in result.stderr
+    assert "event 3" in result.stderr
+
+
 def test_a_restored_backup_is_told_by_every_command_and_stops_the_sending(swept: Unit) -> None:
     unit = restored(swept)
     for words in (["board"], ["heads"], ["heads", "--public-key"], ["report"]):

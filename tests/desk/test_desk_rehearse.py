@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 from pathlib import Path
-from tempfile import gettempdir
 from typing import Any
 
 import pytest
@@ -98,18 +98,18 @@ def test_nothing_is_sent_told_or_written_and_no_account_leaves_the_ledger(
     unit: Unit, played: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     unit.preserve({}, {"provider": "byhand"})
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     before, reached, left = (
         traces(unit),
         played.account()["providers"],
-        set(Path(gettempdir()).glob("holdfast-rehearsal-*")),
+        set(Path(tempfile.gettempdir()).glob("holdfast-rehearsal-*")),
     )
     result = unit("rehearse", "--all")
     assert result.exit_code == 1
     assert CANARY not in result.stdout + result.stderr
     assert traces(unit) == before
     assert played.account()["providers"] == reached
-    assert set(Path(gettempdir()).glob("holdfast-rehearsal-*")) == left
+    assert set(Path(tempfile.gettempdir()).glob("holdfast-rehearsal-*")) == left
 
 
 def test_it_looks_only_as_far_as_it_is_asked_to(unit: Unit) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 from unit_support import CANARY, Unit
@@ -128,6 +129,15 @@ def test_an_open_hold_is_erased_on_demand_and_a_person_is_told_to_tell_the_provi
     replying.record(unit.office, request, Reply(kind="released"))
     assert unit.office.hold(request).state == "released"
     assert verified(unit)
+
+
+def test_of_the_open_requests_only_those_that_were_sent_may_be_held(unit: Unit) -> None:
+    unit.play("alpha")
+    (sent,) = unit.preserve()
+    (unsent,) = unit.register({"identifiers": [{"type": "email", "value": "b@example.com"}]})
+    done = erasing.erase(unit.office, "CY-2026-0412", because=WHY, open_too=True)
+    assert sorted(done.open_too) == sorted((sent, unsent))
+    assert done.held == (sent,)
 
 
 def test_nothing_of_an_erased_case_is_opened_said_or_sealed_again(unit: Unit) -> None:
@@ -334,6 +344,102 @@ def test_what_waits_cannot_be_handed_out_or_recorded_as_done(two: Unit) -> None:
     ):
         with pytest.raises(ReplyError, match=f"holdfast approve {request} --what send"):
             attempt()
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(kind="acknowledged"),
+        Reply(kind="preserved"),
+        Reply(kind="refused", ground="wrong-identifier"),
+        Reply(kind="item-not-found", item="i1"),
+        Reply(kind="produced"),
+        Reply(kind="sent", action="extend"),
+    ],
+    ids=lambda reply: reply.kind,
+)
+def test_what_only_a_request_that_was_sent_brings_does_not_stand_in_for_the_approval(two: Unit, reply: Reply) -> None:
+    """Who phones a provider alone could enter that it keeps the data, and nobody would be asked any more."""
+    two.play("alpha")
+    (request,) = two.preserve({"urgency": "emergency", "emergency_reason": "danger to life"})
+    with pytest.raises(ReplyError, match=f"holdfast approve {request} --what send"):
+        replying.record(two.office, request, reply)
+    assert [each.about for each in four_eyes.waiting(two.office, request)] == ["send"]
+
+
+def test_a_policy_that_was_turned_off_changes_nothing_for_what_waits(two: Unit) -> None:
+    first, (second,) = (
+        released_by_two(two),
+        two.preserve({"identifiers": [{"type": "email", "value": "b@example.com"}]}),
+    )
+    be(two, ONE)
+    asking.release(two.office, second, because="not needed")
+    erasing.erase(two.office, "CY-2026-0412", because=WHY, open_too=True)
+    policy = replace(two.office.catalogue.policy, four_eyes=FourEyes())
+    two.office.catalogue = replace(two.office.catalogue, policy=policy)
+    assert erasing.erase(two.office, "CY-2026-0412", because=WHY, open_too=True).waits
+    assert two.office.vault.key_id("CY-2026-0412")
+    assert two.office.hold(first).erased_at is None
+    with pytest.raises(ReplyError, match="a release takes two people"):
+        replying.record(two.office, second, Reply(kind="released"))
+
+
+@pytest.mark.parametrize("about", ["release", "erase"])
+def test_of_an_approval_and_a_rejection_in_the_same_moment_one_counts(two: Unit, about: str) -> None:
+    """The rejection is recorded after who approves has looked, and before the approval is."""
+    two.play("alpha")
+    (request,) = two.preserve()
+    if about == "release":
+        asking.release(two.office, request, because="not needed")
+    else:
+        erasing.erase(two.office, "CY-2026-0412", because=WHY, open_too=True)
+    append = two.office.append
+
+    def rejected_first(request: str, events: list[Any], **more: Any) -> object:
+        if events[0][0] == "approved":
+            two.office.append = append  # type: ignore[method-assign]
+            four_eyes.reject(two.office, request, about, because="an appeal is pending")
+        return append(request, events, **more)
+
+    two.office.append = rejected_first  # type: ignore[method-assign,assignment]
+    be(two, TWO)
+    approve: Callable[..., object] = erasing.approve if about == "erase" else four_eyes.approve
+    with pytest.raises(ReplyError, match=f"somebody else decided on the {about} just now"):
+        approve(two.office, request)
+    assert two.kinds(request)[-1] == "rejected"
+    assert two.office.hold(request).release_asked_at is None
+    assert two.office.vault.key_id("CY-2026-0412")
+
+
+def test_a_rejection_that_comes_too_late_says_so(two: Unit) -> None:
+    two.play("alpha")
+    (request,) = two.preserve()
+    asking.release(two.office, request, because="not needed")
+    seal = two.office.seal
+
+    def approved_first(*words: Any) -> str:
+        two.office.seal = seal  # type: ignore[method-assign]
+        four_eyes.approve(two.office, request)
+        return seal(*words)
+
+    two.office.seal = approved_first  # type: ignore[method-assign,assignment]
+    be(two, TWO)
+    with pytest.raises(ReplyError, match="somebody else decided on the release just now"):
+        four_eyes.reject(two.office, request, because="an appeal is pending")
+    assert two.kinds(request)[-2:] == ["approved", "release-asked"]
+
+
+def test_who_was_shown_one_thing_does_not_approve_another(two: Unit) -> None:
+    two.play("alpha")
+    (request,) = two.preserve()
+    asking.release(two.office, request, because="not needed")
+    shown = four_eyes.find(two.office, request)
+    four_eyes.reject(two.office, request, because="a mistake")
+    asking.release(two.office, request, because="something else")
+    be(two, TWO)
+    with pytest.raises(ReplyError, match="asked for anew meanwhile"):
+        four_eyes.approve(two.office, request, shown=shown.seq)
+    four_eyes.approve(two.office, request, shown=four_eyes.find(two.office, request).seq)
 
 
 def test_an_emergency_that_is_rejected_is_withdrawn(two: Unit) -> None:

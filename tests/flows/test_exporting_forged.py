@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -25,7 +30,7 @@ from unit_support import Unit
 
 from flows.exporting import export
 from flows.verifier import proofs
-from flows.verifier.bundle import Bundle, open_bundle
+from flows.verifier.bundle import Bundle, NoBundle, open_bundle
 from flows.verifier.command import check_all
 
 pytestmark = pytest.mark.xdist_group("forged bundles")  # the past is lived through once, not once a worker
@@ -281,3 +286,69 @@ def test_each_of_these_is_found_by_the_file_in_the_bundle_too(bundle: Files, tmp
     names = findings(document)
     assert "events.jsonl: was changed: it is not the file that the manifest names" in names
     assert any("is not in the signed tree" in each for each in names)
+
+
+def test_a_module_that_lies_in_the_bundle_is_never_run(bundle: Files, tmp_path: Path) -> None:
+    """The folder of a script is where Python looks first: a bundle may not bring a hashlib of its own."""
+    folder = tmp_path / "bundle"
+    for name, content in (bundle | {"argparse.py": b"print('taken over')\nraise SystemExit(0)\n"}).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    done = subprocess.run([sys.executable, "verify.py"], cwd=folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "argparse.py: is not in the manifest: it was added" in done.stdout
+    assert "taken over" not in done.stdout
+
+
+def test_bytes_that_were_damaged_on_the_way_never_break_the_verifier(past: Past, tmp_path: Path) -> None:
+    """Whatever byte it is, the bundle fits, has findings, or is none; an error of the program would be neither."""
+    whole, rnd = past.archive(past.us), Random(7)
+    for _ in range(60):
+        damaged = bytearray(whole)
+        damaged[rnd.randrange(len(damaged))] ^= 1 << rnd.randrange(8)
+        (tmp_path / "bundle.zip").write_bytes(damaged)
+        with suppress(NoBundle):
+            open_bundle(tmp_path / "bundle.zip")
+
+
+def test_a_zip_file_of_very_many_files_is_read_in_a_moment(tmp_path: Path) -> None:
+    many = packed({f"{number}": b"" for number in range(30_000)}, tmp_path / "many.zip")
+    began = time.process_time()
+    with pytest.raises(NoBundle, match=r"no manifest\.json"):
+        open_bundle(many)
+    assert time.process_time() - began < 5
+
+
+def test_a_forged_bundle_cannot_speak_to_the_terminal(bundle: Files, tmp_path: Path) -> None:
+    manifest = json.loads(bundle["manifest.json"]) | {"case": "\x1b[2JEVERYTHING FITS.\nAll is well"}
+    forged = bundle | {"manifest.json": json.dumps(manifest).encode(), "zones/A": b"x", "zones/A/B": b"y"}
+    (tmp_path / "verify.py").write_bytes(bundle["verify.py"])
+    words = [sys.executable, "verify.py", str(packed(forged, tmp_path / "bundle.zip"))]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "\x1b" not in done.stdout
+    assert not any(line.startswith("EVERYTHING FITS") for line in done.stdout.splitlines())
+
+
+def test_a_file_of_heads_that_has_grown_since_or_is_shared_accuses_nobody(tmp_path: Path) -> None:
+    """Whoever keeps the heads of several ledgers hands over the file as it is today."""
+    unit, other = Unit(tmp_path / "unit"), Unit(tmp_path / "other")
+    for each in (unit, other):
+        each.play("alpha")
+    (request,) = unit.preserve()
+    (elsewhere,) = other.preserve()
+    first = unpacked(export(unit.office, request, draw).archive)
+    unit.later(days=2)
+    unit.sweep()
+    later = unpacked(export(unit.office, request, draw).archive)
+    foreign = unpacked(export(other.office, elsewhere, draw).archive)
+    for each in (unit, other):
+        each.close()
+    (tmp_path / "kept.jsonl").write_bytes(foreign["heads.jsonl"] + later["heads.jsonl"])
+    document = verify(first, tmp_path, "--head", "kept.jsonl", status=0)
+    notes = [note for check in document["checks"] for note in check["notes"]]
+    assert any("which you gave, is newer than this bundle" in each for each in notes)
+    (tmp_path / "kept.jsonl").write_bytes(foreign["heads.jsonl"])
+    names = findings(verify(first, tmp_path, "--head", "kept.jsonl", status=1))
+    assert any("is not among the heads of this bundle" in each for each in names)

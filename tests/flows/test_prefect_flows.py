@@ -40,14 +40,6 @@ pytestmark = pytest.mark.xdist_group("on a clock")  # one after the other: real 
 
 
 @pytest.fixture(scope="session")
-def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
-    os.environ["PREFECT_HOME"] = str(tmp_path_factory.mktemp("prefect-client"))  # before Prefect is imported
-    running = PrefectServer(tmp_path_factory.mktemp("prefect"))
-    yield running
-    running.stop()
-
-
-@pytest.fixture(scope="session")
 def played() -> Iterator[PlayedProviders]:
     running = PlayedProviders()
     yield running

@@ -136,11 +136,62 @@ def test_a_forged_head_does_not_hide_that_a_backup_was_restored(unit: Unit) -> N
     lost_history(unit)
     key = signing_key(MasterKey(secret=bytes(32)))
     events, root = unit.office.ledger.head()
-    forged = sign(unit.office.ledger.identity, events=events, root=root, at=unit.office.now(), key=key)
+    forged = sign(unit.office.ledger.identity, events=events + 1000, root=root, at=unit.office.now(), key=key)
     append(path_of(unit.office.settings), [forged.text()])
     found = doubt(unit)
     assert "is newer than this ledger" in found.history
     assert "is not ours" in found.file
+
+
+def test_an_old_line_added_once_more_does_not_hide_that_a_backup_was_restored(unit: Unit) -> None:
+    """Who may only add lines to the file of heads can still copy any that stands there."""
+    lost_history(unit)
+    file = path_of(unit.office.settings)
+    first, *_ = [found.line for found in read(file)]
+    assert isinstance(first, Head)
+    with file.open("a") as lines:
+        lines.write(f"{first.text()}\n")
+    assert "is newer than this ledger" in doubt(unit).history
+    done = restored.go_on(unit.office, because="The disk failed.")
+    with file.open("a") as lines:
+        lines.write(f"{first.text()}\n{done.accepted.text()}\n")
+    assert doubt(unit) == doubts.Doubts()
+
+
+def test_an_acceptance_copied_to_the_end_does_not_hide_a_second_loss(unit: Unit) -> None:
+    lost_history(unit)
+    line = restored.go_on(unit.office, because="The disk failed.").accepted
+    unit.later(minutes=1)
+    unit.sweep()
+    backup = back_up(unit)
+    unit.later(days=2)
+    unit.sweep()
+    restore(unit, backup)
+    assert "is newer than this ledger" in doubt(unit).history
+    with path_of(unit.office.settings).open("a") as lines:
+        lines.write(f"{line.text()}\n")
+    assert "is newer than this ledger" in doubt(unit).history
+
+
+def test_a_lost_head_that_bears_a_later_instant_is_given_up_too(unit: Unit) -> None:
+    """The clock was ahead when it was signed, and is right again when the backup is restored."""
+    lost_history(unit)
+    unit.at(unit.office.now() - timedelta(hours=12))
+    assert doubt(unit).head.at > unit.office.now()  # type: ignore[union-attr]
+    restored.go_on(unit.office, because="The disk failed.")
+    assert doubt(unit).history == ""
+    assert proving.compare(unit.office, [from_file(path_of(unit.office.settings))]).fine
+
+
+def test_a_file_of_heads_that_is_missing_is_told_since_a_backup_could_not_be_noticed(unit: Unit) -> None:
+    unit.play("alpha")
+    unit.preserve()
+    assert doubt(unit) == doubts.Doubts(), "none was written yet"
+    unit.sweep()
+    path_of(unit.office.settings).unlink()
+    assert "no signed head of this ledger stands there any more" in doubt(unit).file
+    heads.sign_now(unit.office, unit.office.now())
+    assert doubt(unit) == doubts.Doubts()
 
 
 def test_looking_costs_a_few_milliseconds_at_most(unit: Unit) -> None:

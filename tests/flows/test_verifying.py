@@ -75,3 +75,9 @@ def test_several_processes_find_what_one_finds(lived: Unit) -> None:
     several = verify_all(lived.office, processes=2)
     assert several[0].seq == one[0].seq == 5
     assert {(each.request, each.what) for each in several} == {(each.request, each.what) for each in one}
+
+
+def test_a_key_that_was_altered_is_found(lived: Unit) -> None:
+    meddle(lived, ("UPDATE case_keys SET wrapped = zeroblob(length(wrapped))", ()))
+    (finding,) = verify_all(lived.office)
+    assert "does not open with this master key" in finding.what

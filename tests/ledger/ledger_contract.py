@@ -723,6 +723,24 @@ class LedgerContract:
             ledger.add_head(number, f"head {number}")
         assert ledger.heads() == ("head 3", "head 3", "head 1")
 
+    @pytest.mark.parametrize("others", [1, 2, 3])
+    def test_a_history_that_others_went_on_with_differently_is_read_anew(
+        self, address: str, ledger: Ledger, others: int
+    ) -> None:
+        """A server that was behind took over, or a backup was put back, while this process had the ledger open."""
+        ledger.register("HF-A", [registered()], fold, now=NOW)
+        ledger.register("HF-B", [registered(), note("kept")], fold, now=NOW)
+        ledger.append("HF-A", [note("lost"), note("lost too")], fold, now=NOW)
+        self.meddle(address, "DELETE FROM events WHERE seq > 3")
+        with closing(open_at(address)) as other:
+            for number in range(others):
+                other.append("HF-A", [note(f"other {number}")], fold, now=NOW)
+        ledger.append("HF-B", [note("first")], fold, now=NOW)
+        ledger.append("HF-A", [note("second")], fold, now=NOW)
+        said = [event.body.get("text") for event in ledger.events("HF-A")]
+        assert said == [None, *(f"other {number}" for number in range(others)), "second"]
+        assert ledger.verify(fold) == ()
+
     def test_another_writer_of_the_same_tree_is_noticed(self, address: str, ledger: Ledger) -> None:
         with closing(open_at(address)) as other:
             for number in range(9):

@@ -524,7 +524,7 @@ def test_a_commit_that_nobody_confirmed_is_looked_up(ledger: PostgresLedger) -> 
 
     def note_a_fact() -> None:
         with store.recording() as say:
-            say.put_meta("fact", "noted")
+            say.put_meta("chain", "noted")
             cut_at_the_end(store._connections.here().connection, say, "COMMIT")
 
     with pytest.raises(LedgerBusy, match="it is not known whether"):

@@ -535,6 +535,19 @@ def test_a_migration_that_fails_leaves_the_ledger_as_it_was(ledger: SqliteLedger
 # ---- death in the middle
 
 
+@pytest.mark.parametrize("damage", ["body = 'cut o'", "at = 'yesterday'"])
+def test_a_damaged_sign_of_life_is_none_and_is_replaced_by_the_next(
+    ledger: SqliteLedger, path: Path, damage: str
+) -> None:
+    """It is no evidence: a sweep must not stop for ever because of one."""
+    ledger.beat("sweep", NOW, {"done": 3})
+    with plain(path) as connection:
+        connection.execute(f"UPDATE beats SET {damage}")  # noqa: S608
+    assert ledger.last_beat("sweep") is None
+    ledger.beat("sweep", NOW, {"done": 4})
+    assert ledger.last_beat("sweep") == (NOW, {"done": 4})
+
+
 def test_a_writer_killed_at_any_moment_leaves_a_whole_ledger(ledger: SqliteLedger, path: Path) -> None:
     draw = random.Random(4)
     for life in range(6):

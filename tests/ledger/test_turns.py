@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from ledger_fold import NOW, fold, intent, note, registered
 
-from ledger.interface import Duplicate, Event, LedgerBusy, Row
+from ledger.interface import Duplicate, Event, LedgerBusy, LedgerError, Row
 from ledger.sqlite import SqliteLedger
 
 
@@ -118,4 +118,98 @@ def test_when_the_disk_is_full_everybody_is_told(ledger: SqliteLedger) -> None:
     failures = together(ledger, *(big(f"HF-{name}") for name in "BCD"))
     assert all(failure is not None and "disk is full" in str(failure) for failure in failures), failures
     assert ledger.head()[0] == 9
+    assert ledger.verify(fold) == ()
+
+
+def test_what_a_thread_no_longer_waits_for_is_not_written(ledger: SqliteLedger) -> None:
+    """Whoever is interrupted while it waits for its turn must not find its entry recorded later."""
+    turn = ledger._turns._turn
+
+    class Interrupted:
+        def __enter__(self) -> None:
+            raise KeyboardInterrupt
+
+        def __exit__(self, *_: object) -> None:
+            """Never entered."""
+
+    ledger._turns._turn = Interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        ledger.append("HF-B", [note("given up")], fold, now=NOW)
+    ledger._turns._turn = turn
+    ledger.append("HF-B", [note()], fold, now=NOW)
+    assert [event.body.get("text") for event in ledger.events("HF-B")] == [None, "telephoned"]
+
+
+def test_nobody_takes_for_written_what_was_taken_up_and_never_finished(ledger: SqliteLedger) -> None:
+    """The one who wrote for all is interrupted at any moment: the others are told that they do not know."""
+
+    def cut_off(works: list[object]) -> None:
+        raise KeyboardInterrupt
+
+    write, ledger._turns._write = ledger._turns._write, cut_off
+    leader_in, go = threading.Event(), threading.Event()
+    taken = ledger._turns._whose_turn
+
+    def slowly(work: object) -> list[object]:
+        leader_in.set()
+        assert go.wait(10)
+        works = taken(work)
+        ledger._turns._whose_turn = taken
+        return works
+
+    ledger._turns._whose_turn = slowly
+    with ThreadPoolExecutor(2) as threads:
+        both = [threads.submit(ledger.append, "HF-B", [note()], fold, now=NOW)]
+        assert leader_in.wait(10)
+        both.append(threads.submit(ledger.append, "HF-C", [note()], fold, now=NOW))
+        while len(ledger._turns._waiting) < 2:
+            threading.Event().wait(0.001)
+        go.set()
+        failures = [each.exception(10) for each in both]
+    ledger._turns._write = write
+    assert [type(each) for each in failures] == [KeyboardInterrupt, LedgerBusy]
+    assert "it is not known whether it was written" in str(failures[1])
+    assert ledger.head()[0] == 8
+
+
+def test_an_interrupt_at_the_commit_does_not_say_that_nothing_was_written(ledger: SqliteLedger) -> None:
+    def interrupted(page: object) -> None:
+        raise KeyboardInterrupt
+
+    def cut_short(events: list[Event]) -> Row:
+        ledger._turns._closed = interrupted
+        return fold(events)
+
+    failures = together(
+        ledger,
+        lambda: ledger.append("HF-B", [note()], cut_short, now=NOW),
+        lambda: ledger.append("HF-C", [note()], cut_short, now=NOW),
+    )
+    told = [str(each) for each in failures if isinstance(each, LedgerBusy)]
+    assert len(told) == 1
+    assert "it is not known whether it was written" in told[0]
+    ledger._turns._closed = ledger._close_page
+    assert ledger.head()[0] == 11, "they were committed"
+    ledger.append("HF-B", [note()], fold, now=NOW)
+    assert ledger.verify(fold) == ()
+
+
+def test_when_the_database_ends_the_transaction_by_itself_nobody_is_told_that_it_was_written(
+    ledger: SqliteLedger,
+) -> None:
+    """SQLite does so on some errors of the disk; what comes behind must not begin a transaction of its own."""
+
+    def ended(events: list[Event]) -> Row:
+        ledger._store._files.here().execute("ROLLBACK")
+        raise KeyError("terms")
+
+    failures = together(
+        ledger,
+        lambda: ledger.append("HF-B", [note()], fold, now=NOW),
+        lambda: ledger.append("HF-C", [note()], ended, now=NOW),
+        lambda: ledger.append("HF-D", [note()], fold, now=NOW),
+    )
+    assert all(isinstance(each, LedgerError) for each in failures), failures
+    assert ledger.head()[0] == 9
+    ledger.append("HF-B", [note()], fold, now=NOW)
     assert ledger.verify(fold) == ()

@@ -34,7 +34,7 @@ from ledger.vault import Erased, MasterKey
 
 pytestmark = pytest.mark.xdist_group("on a clock")
 ELSEWHERE = ("deploy", "worker", "limit")
-"""Blocks that need a Prefect server: tests/operating/test_two_machines.py carries them out."""
+"""Blocks that need a Prefect server: `test_two_machines.py` carries them out."""
 
 ORDER = (
     "first-look",

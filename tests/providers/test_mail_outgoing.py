@@ -333,7 +333,7 @@ def test_an_encrypted_message_shows_nothing_and_opens_for_the_provider_alone(
     environ = server.environ | {"HOLDFAST_SMIME_P12": str(ours["p12"]), "HOLDFAST_SMIME_PASSWORD": "secret"}
     adapter(environ, certificate=str(theirs["crt"])).send(order(request=REQUEST))
     raw = server.taken[0]
-    assert b"pdf" not in raw
+    assert b".pdf" not in raw
     assert b"pkcs7-mime" in raw
     decrypt = ("smime", "-decrypt", "-recip", str(theirs["crt"]), "-inkey", str(theirs["private"]))
     signed = openssl(*decrypt, input=raw)

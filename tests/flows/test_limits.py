@@ -9,23 +9,26 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from operating_support import PostgresServer, PrefectServer, Site, bare, blocks, run
-from prefect_support import free_port, reply, server
+from prefect_support import LiveUnit, PrefectServer, free_port, reply, server
 
 from flows.running import run_sweep
+
+if TYPE_CHECKING:
+    from flows.limits import Turns
 
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("on a clock")]
 
 
 @pytest.fixture
-def prefect(servers: tuple[PostgresServer, PrefectServer]) -> Iterator[PrefectServer]:
+def client(prefect: PrefectServer) -> Iterator[PrefectServer]:
     """The server, and this process as its client."""
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
-    with temporary_settings({PREFECT_API_URL: servers[1].api}):
-        yield servers[1]
+    with temporary_settings({PREFECT_API_URL: prefect.api}):
+        yield prefect
 
 
 def limited(prefect: PrefectServer, provider: str) -> None:
@@ -39,28 +42,28 @@ def active(prefect: PrefectServer, provider: str) -> int:
     return int(found["active_slots"])
 
 
-def test_where_there_is_no_limit_nobody_waits_and_it_is_asked_once(prefect: PrefectServer) -> None:
+async def said(turns: Turns, provider: str) -> str:
+    """Take a turn; gives why it was taken without a slot."""
+    async with turns.at(provider) as why:
+        return why
+
+
+def test_where_there_is_no_limit_nobody_waits_and_it_is_asked_once(client: PrefectServer) -> None:
     from flows.limits import Turns
 
     turns = Turns(stop=threading.Event())
 
     async def twice() -> list[str]:
-        return [why for _ in range(2) async for why in _at(turns, "nobody")]
+        return [await said(turns, "nobody") for _ in range(2)]
 
     assert asyncio.run(twice()) == ["", ""]
     assert turns.free == {"provider:nobody"}
 
 
-async def _at(turns: object, provider: str):  # type: ignore[no-untyped-def]
-    async with turns.at(provider) as why:  # type: ignore[attr-defined]
-        yield why
-
-
-def test_the_block_in_the_guide_makes_a_limit_and_one_waits_for_the_other(prefect: PrefectServer) -> None:
+def test_of_two_batches_one_waits_for_the_other(client: PrefectServer) -> None:
     from flows.limits import Turns
 
-    ((_, text),) = blocks("limit")
-    run(text, bare(PREFECT_API_URL=prefect.api, PREFECT_HOME=str(prefect.home.parent / "typed")))
+    limited(client, "snap")
     order: list[str] = []
 
     async def one(name: str, begun: asyncio.Event) -> None:
@@ -78,23 +81,23 @@ def test_the_block_in_the_guide_makes_a_limit_and_one_waits_for_the_other(prefec
 
     asyncio.run(both())
     assert order == ["first begins", "first ends", "second begins", "second ends"]
-    assert active(prefect, "snap") == 0
+    assert active(client, "snap") == 0
 
 
-def test_who_waited_for_long_enough_or_is_to_stop_goes_on_without(prefect: PrefectServer) -> None:
+def test_who_waited_for_long_enough_or_is_to_stop_goes_on_without(client: PrefectServer) -> None:
     from flows.limits import Turns
 
-    limited(prefect, "busy")
+    limited(client, "busy")
     stop = threading.Event()
 
-    async def three() -> list[str]:
+    async def both() -> list[str]:
         async with Turns(stop=stop).at("busy") as why:
             assert why == ""
-            found = [why async for why in _at(Turns(stop=stop, within=0.5), "busy")]
+            late = await said(Turns(stop=stop, within=0.5), "busy")
             stop.set()
-            return found + [why async for why in _at(Turns(stop=stop), "busy")]
+            return [late, await said(Turns(stop=stop), "busy")]
 
-    late, stopped = asyncio.run(three())
+    late, stopped = asyncio.run(both())
     assert late == "no slot of the limit provider:busy came free in time: going on without one"
     assert stopped == "stopping"
 
@@ -107,7 +110,7 @@ def test_a_server_that_is_gone_limits_nobody_and_costs_its_seconds_once() -> Non
     turns = Turns(stop=threading.Event())
 
     async def twice() -> list[str]:
-        return [why for _ in range(2) async for why in _at(turns, "alpha")]
+        return [await said(turns, "alpha") for _ in range(2)]
 
     gone = f"http://127.0.0.1:{free_port()}/api"
     with temporary_settings({PREFECT_API_URL: gone, PREFECT_CLIENT_MAX_RETRIES: 0}):
@@ -117,13 +120,13 @@ def test_a_server_that_is_gone_limits_nobody_and_costs_its_seconds_once() -> Non
 
 
 def test_a_sweep_through_prefect_holds_the_slot_while_it_speaks_to_the_provider(
-    prefect: PrefectServer, servers: tuple[PostgresServer, PrefectServer], tmp_path: Path
+    prefect: PrefectServer, tmp_path: Path
 ) -> None:
     held: list[int] = []
-    limited(prefect, "alpha")
+    limited(prefect, "limited")
 
     def answer(handler: BaseHTTPRequestHandler, body: bytes) -> None:
-        held.append(active(prefect, "alpha"))
+        held.append(active(prefect, "limited"))
         asked = json.loads(body)
         items = [{"id": each["id"], "result": "kept"} for each in asked["items"]]
         reply(
@@ -134,12 +137,12 @@ def test_a_sweep_through_prefect_holds_the_slot_while_it_speaks_to_the_provider(
             ).encode(),
         )
 
-    site = Site(tmp_path, servers[0], prefect.api)
+    unit = LiveUnit(tmp_path, prefect.api)
     with server(answer) as address:
-        site.provider("alpha", address)
-        (request,) = site.register("alpha")
+        unit.provider("limited", address)
+        (request,) = unit.register("limited")
         began = time.monotonic()
-        report, how = run_sweep(site.settings)
+        report, how = run_sweep(unit.settings)
     assert (how.by, how.because, report.failures) == ("prefect", "", [])
     assert held == [1], f"{request} after {time.monotonic() - began:.0f} s"
-    assert active(prefect, "alpha") == 0
+    assert active(prefect, "limited") == 0
