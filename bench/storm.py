@@ -14,13 +14,15 @@ contestant gets the same work and the same HTTP client (`storm_work`), a new dat
 
 The eight workers are threads of one process, as most contestants have them; "…, 2" has two processes of four.
 Holdfast's pace for each provider is lifted (`storm_unit.lay_out`): the unit's policy would keep it well below.
-What is not installed is left out, and said. Not measured at a million: APScheduler and DBOS, which would need minutes
-to be filled, and procrastinate, which reads past everything that waits for each job it takes.
+`STORM_SIZES=10000,100000` measures at these sizes only. What is not installed is left out, and said. Not measured at
+a million: APScheduler and DBOS, which would need minutes to be filled, and procrastinate, which reads past everything
+that waits for each job it takes.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -33,7 +35,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from bench.storm_goals import BARE, Goal, of_size, of_storm, print_goals, print_head, print_row
+from bench.storm_goals import BARE, of_size, of_storm, print_goals, print_head, print_row
 from bench.storm_provider import ceiling
 from bench.storm_work import Task
 
@@ -242,21 +244,32 @@ def _database(server: Any, contestant: Contestant, name: str) -> Iterator[str]:
 
 def main(*, quick: bool = False) -> dict[str, Any]:
     """Measure, print, and give all figures as JSON can hold them."""
-    from bench.storm_size import measure
-
     began = time.time()
     sizes, due, control = (SIZES[:1], DUE // 2, 0) if quick else (SIZES, DUE, CONTROL)
+    if own := os.environ.get("STORM_SIZES"):
+        sizes = tuple(int(each) for each in own.split(","))
     with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as name, _server(Path(name)) as server:
         rows = storm(server, Path(name), sizes, due=due, control=control, quick=quick)
-        figures = measure(server, quick=quick)
-    goals: list[Goal] = [*of_storm(rows), *of_size(figures)]
+    goals = [*of_storm(rows)]
     print_goals(goals)
     if failed := [f"{row['who']} at {row['holds']:,}" for row in rows if row.get("failed")]:
         print(f"\n  FAILED: {', '.join(failed)}")
     print(f"\n  {time.time() - began:.0f} s")
-    return {"rows": rows, "figures": figures, "goals": [goal.told() for goal in goals]}
+    return {"rows": rows, "goals": [goal.told() for goal in goals]}
+
+
+def sizes(*, quick: bool = False) -> dict[str, Any]:
+    """Identifiers taken in, and a large ledger verified, on both databases."""
+    from bench.storm_size import measure
+
+    with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as name, _server(Path(name)) as server:
+        figures = measure(server, quick=quick)
+    goals = [*of_size(figures)]
+    print_goals(goals)
+    return {"figures": figures, "goals": [goal.told() for goal in goals]}
 
 
 if __name__ == "__main__":
     with suppress(KeyboardInterrupt):
         main(quick="--quick" in sys.argv)
+        sizes(quick="--quick" in sys.argv)
