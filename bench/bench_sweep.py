@@ -23,6 +23,7 @@ from typing import Any
 
 from flows import intake, settings, sweeping
 from flows.office import open_office
+from flows.policy import Pacing
 from ledger.connection import transaction
 from ledger.index import COLUMNS, columns_of
 
@@ -64,6 +65,8 @@ def one(size: int) -> dict[str, float]:
             "HOLDFAST_CLOCK": NOW.isoformat(),
         }
         office = open_office(settings.load(environ), create=True, sandbox=True)
+        as_it_can = Pacing(per_minute=0, own={})  # the unit's pace would be measured, and nothing else
+        office.catalogue = replace(office.catalogue, pacing=as_it_can)
         path = folder / "case.toml"
         requests = "".join(REQUEST.format(number=number) for number in range(DUE))
         path.write_text(CASE + requests.replace('"sandbox"', '"played"'))
