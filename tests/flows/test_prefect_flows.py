@@ -257,6 +257,22 @@ class TestWhatPeopleEnter:
         assert unit.state(request) == "released"
         assert played.effects(request, "release") == 1
 
+    def test_where_a_release_needs_two_people_a_form_that_knows_nobody_is_refused(
+        self, unit: LiveUnit, prefect: PrefectServer, played: PlayedProviders
+    ) -> None:
+        from flows.release import Reason, release_request
+
+        (request,) = unit.register("alpha")
+        with unit.office() as opened:
+            work_on(opened, [request])
+        unit.policy("[four_eyes]\nrelease = true\n")
+        how = run(unit, lambda: release_request(request, Reason.CASE_CLOSED, "Head of unit", return_state=True))
+        assert prefect.run(how.run)["state_type"] == "FAILED"
+        assert f"holdfast release {request}" in prefect.run(how.run)["state"]["message"]
+        assert unit.state(request) == "in-force"
+        assert "approval-asked" not in unit.kinds(request)
+        assert played.effects(request, "release") == 0
+
     def test_escalating_tells_people_and_says_nothing_to_the_provider(
         self, unit: LiveUnit, prefect: PrefectServer, played: PlayedProviders
     ) -> None:
