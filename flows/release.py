@@ -9,7 +9,7 @@ from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.asking import release
-from flows.entry import Person, RequestId, Run, Summary, carry_out, form
+from flows.entry import Person, RequestId, Run, carry_out, form
 from flows.replying import ReplyError
 from flows.sweeping import Report, work_on
 
@@ -42,7 +42,7 @@ async def release_request(request: RequestId, because: Because, by: Person) -> S
     seals it in the ledger.
     """
 
-    def work(run: Run) -> Report | Summary:
+    def work(run: Run) -> Report:
         if run.office.policy.four_eyes.release:  # whoever fills the form in, it is entered as who serves it
             raise ReplyError(
                 "a release waits for a second person here, and Prefect does not know who the first one is: ask for "
