@@ -6,7 +6,8 @@
              everything recomputed; seconds for a million events
 
 Each in a process of its own, with a ledger of its own: `python -m bench.storm_size intake|verify [DATABASE]`, with
-`--quick` for a twentieth of it. `cpu_s` is what the process itself used, and says more on a busy machine.
+`--quick` for a twentieth of it. `cpu_s` is what the process itself used, and says more on a busy machine; a large
+ledger is verified by processes of its own, which it leaves out.
 """
 
 from __future__ import annotations

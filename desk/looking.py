@@ -133,7 +133,8 @@ def verify(files: tuple[Path, ...], as_json: bool) -> None:
 
     Recomputes the tree from the first event on, and every state from its history, and compares with every signed
     head: those in the ledger, those in the file of heads, and those in each FILE. Only a head kept out of the reach
-    of whoever has the ledger and its key shows that the whole of it was not written anew.
+    of whoever has the ledger and its key shows that the whole of it was not written anew. Every case's key is tried
+    with the unit's master key.
 
     Example:  holdfast verify
               holdfast verify --head /mnt/registry/heads.jsonl
