@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test soak check fix bench clean
+.PHONY: help setup demo desk test soak check fix bench clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -21,6 +21,9 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY) ## a real case, preserved and followed over 200 simulated days, in under a minute
 	@$(BIN)/holdfast demo
+
+desk: $(READY) ## the contact team's desk in a browser: Prefect, a played provider, a few open items; Ctrl-C ends it
+	@$(BIN)/holdfast demo --desk
 
 test: $(READY) ## all tests
 	@$(BIN)/python -m pytest -q -n auto --dist loadgroup

@@ -28,7 +28,7 @@ class Matter:
 
 
 RELEASE = Matter(
-    action="release", done="released", record="released", is_done=lambda hold: hold.released_at is not None
+    action="release", done="released", record="released", is_done=lambda hold: hold.released_at is not None or hold.withdrawn
 )
 ANNOUNCE = Matter(
     action="announce",
@@ -103,6 +103,8 @@ def tell_provider(request: str, matter: Matter, ask: Callable[[Office], Hold], *
         said_by = "the provider was told" if result else "the provider was told before"
         if matter is RELEASE and result:
             said_by = "the provider confirms it"
+        elif hold.withdrawn:
+            said_by = "withdrawn before it was sent, so there is nobody to tell"
         say(f"{request}  {matter.done}: {said_by}.")
     if done:
         return

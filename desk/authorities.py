@@ -110,7 +110,7 @@ def check_authorities(as_json: bool) -> None:
                   1 somebody must look: listed
                   2 the configuration is wrong: every place is named
     """
-    from desk.words import number
+    from flows.words import number
 
     catalogue, today = _catalogue()
     findings = list(_findings(catalogue, today))

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from desk.words import MONTHS, Table, day, number
+from flows.words import MONTHS, Table, day, number
 
 FIRST, EXTENSIONS, GAP, ONWARD = "█", "▓▒", "·", "▶"
 MARGIN = 0.06

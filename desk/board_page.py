@@ -9,8 +9,8 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from desk import outlook
-from desk.words import ACTIONS, Table, moment, number, until
-from timeline.custody import WAITS
+from flows.words import ACTIONS, Table, moment, number, until
+from timeline.custody import DRAFT, WAITS
 
 STATES = {
     "registered": "not sent",
@@ -58,6 +58,8 @@ def _when(row: Table, now: datetime) -> str:
 def _next(following: Table) -> str:
     if following["because"].startswith(WAITS):
         return "second person"
+    if following["because"].startswith(DRAFT):
+        return "a draft: send it"
     return ACTIONS.get(following["action"], str(following["action"]))
 
 

@@ -10,7 +10,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from desk import outlook
-from desk.words import Table, number
+from flows.words import Table, number
 
 FACTS = {"zone": "counts days in", "state": "addressee's State"}
 

@@ -111,7 +111,7 @@ def check_providers(provider: str | None, as_json: bool) -> None:
                   2 no such provider, or the configuration is wrong: every place is named
     """
     from desk import provider_pages, provider_tables
-    from desk.words import number
+    from flows.words import number
 
     catalogue, today = _catalogue()
     if provider is not None:

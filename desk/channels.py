@@ -19,10 +19,10 @@ from rich.text import Text
 
 from desk.stage import Stage
 from desk.story import BEGINS, Scene, Story, on
-from desk.words import STATES, day
 from flows import asking, inbox, intake, packets, settings, sweeping
 from flows.office import Office, office
 from flows.replying import Reply
+from flows.words import STATES, day
 from providers.interface import Action, Adapter
 
 if TYPE_CHECKING:

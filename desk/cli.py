@@ -17,6 +17,7 @@ from desk import (
     catalogues,
     custody,
     doing,
+    drafting,
     exporting,
     further,
     heads,
@@ -28,6 +29,7 @@ from desk import (
     packets,
     rehearsing,
     reporting,
+    serving,
 )
 from desk.endings import DONE, INTERRUPTED, LATER, Ending, end, ending_of, wrong
 from desk.speaking import failed, tell
@@ -122,10 +124,12 @@ def _keep_lines(command: click.Command) -> click.Command:
 for _command in (
     looking.plan,
     doing.preserve,
+    drafting.draft,
     looking.board,
     looking.show,
     doing.sweep,
     doing.watch,
+    serving.serve,
     doing.record,
     doing.release,
     doing.announce,

@@ -10,7 +10,7 @@ import click
 from desk.endings import needs_person, wrong
 from desk.speaking import say, say_json, tell
 from desk.typed import REQUEST, as_json, opened
-from desk.words import number
+from flows.words import number
 
 if TYPE_CHECKING:
     from flows.erasing import Erasure
@@ -63,9 +63,9 @@ def approve(request: str, about: str | None, by: str, yes: bool, as_json: bool) 
 
 def _show(office: Office, asked: Asked) -> None:
     """What is to be approved, on standard error; the reason is sealed, so that reading it is recorded."""
-    from desk.history import WAITING
-    from desk.words import moment
+    from flows.chronicle import WAITING
     from flows.opening import opened as recorded
+    from flows.words import moment
 
     row, first = office.ledger.row(asked.request), office.ledger.events(asked.request)[0].body
     accounts = number(len(office.hold(asked.request).items), "account")
@@ -120,8 +120,8 @@ def reject(request: str, about: str | None, because: str, by: str, as_json: bool
     if as_json:
         say_json({"request": request, "rejected": asked.about, "state": str(hold.state)})
     else:
-        from desk.history import WAITING
-        from desk.words import STATES
+        from flows.chronicle import WAITING
+        from flows.words import STATES
 
         say(f"{request}  rejected: {WAITING[asked.about]}. Now {STATES[str(hold.state)]}.")
 

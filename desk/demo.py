@@ -20,11 +20,11 @@ from rich.text import Text
 from desk import channels
 from desk.board_page import board_page
 from desk.endings import wrong
-from desk.history import told
 from desk.plan_page import plan_page
 from desk.stage import Stage
 from desk.story import BEGINS, SOCIAL, Story, script
 from flows import intake, planning, settings, sweeping
+from flows.chronicle import told
 from flows.office import Office, office
 
 DAYS = 200

@@ -56,9 +56,9 @@ def sweep(as_json: bool) -> None:
     """
     from desk.progress import plain
     from desk.stopping import Stopping
-    from desk.words import number
     from flows.running import run_sweep
     from flows.settings import load
+    from flows.words import number
 
     settings = load()
     with Stopping() as stopping:

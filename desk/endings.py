@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import Any
 
 from desk.speaking import tell
-from desk.words import number
+from flows.words import number
 
 DONE, PERSON, WRONG, LATER, INTERRUPTED = 0, 1, 2, 3, 130
 

@@ -12,8 +12,8 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from desk.history import told
-from desk.words import moment
+from flows.chronicle import told
+from flows.words import moment
 
 if TYPE_CHECKING:
     from flows.exporting import Material

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from desk.words import Table, day, moment
+from flows.words import Table, day, moment
 
 
 def plain(text: object) -> str:

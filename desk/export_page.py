@@ -10,19 +10,14 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from desk.export_html import between, figures, mla_said, plain, row, struck, value_said, working
-from desk.export_picture import Life, Mark, Span, picture
 from desk.export_style import STYLE
-from desk.history import told
 from desk.speaking import all_harmless
-from desk.words import CLOCKS, OUTCOMES, STOPS, Table, day, moment, number, sentence, size
+from flows.chronicle import ROUTINE, told
+from flows.picture import Life, Mark, picture, spans
+from flows.words import CLOCKS, OUTCOMES, STOPS, Table, day, moment, number, sentence, size
 
 if TYPE_CHECKING:
     from flows.exporting import Material
-
-ROUTINE = frozenset(
-    {"intent", "polled", "poll-failed", "escalated", "escalation-acknowledged", "note", "message-settled"}
-)
-"""Events that moved nothing at the provider; the list of all events has them."""
 
 NOTHING_LOADED = "default-src 'none'; style-src 'unsafe-inline'"
 COUNTED = "<thead><tr><th></th><th>strict</th><th>legal</th><th>how it was counted</th></tr></thead>"
@@ -166,25 +161,18 @@ class Page:
 
         today = self.material.at.astimezone(zone).date()
         starts = [local(each["at"]) for each in self.events if each["kind"] == "sent"]
-        spans, begins = [], min(starts, default=today)
-        chain = [*ends, *record["chain"][len(ends) :]] if ends else []
         is_over = record["state"] in OVER
         ended_on = local(self._since()) if is_over and starts else None
-        for place, end in enumerate(chain):
-            last = date.fromisoformat(end["strict_on"])
-            confirmed = place < len(ends)
-            if not confirmed and (is_over or seen["open_ended_by"]):
-                break
-            what = "first period" if not place else f"extension {place}"
-            legal = date.fromisoformat(end["legal_on"])
-            if ended_on is not None and ended_on < last:  # let go before its end
-                last = legal = max(ended_on, begins)
-            spans.append(Span(first=begins, last=last, legal=legal, what=what, confirmed=confirmed))
-            begins = last
         stops = [each for each in self.events if each["kind"] in STOPS]
         opened = date.fromisoformat(stops[0]["body"]["on"]) if stops and seen["open_ended_by"] else None
         return Life(
-            spans=tuple(spans),
+            spans=spans(
+                ends,
+                record["chain"] if ends else (),
+                begins=min(starts, default=today),
+                over=bool(is_over or seen["open_ended_by"]),
+                ended_on=ended_on,
+            ),
             marks=tuple(Mark(on=local(each["at"]), number=place) for place, each in enumerate(self.moves, 1)),
             today=today,
             open_from=opened,

@@ -11,7 +11,7 @@ import click
 from desk.endings import PERSON, Ending, needs_person, wrong
 from desk.speaking import say, say_json, tell
 from desk.typed import as_json, opened
-from desk.words import moment, number
+from flows.words import moment, number
 
 if TYPE_CHECKING:
     from flows.office import Office

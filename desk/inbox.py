@@ -12,7 +12,7 @@ import click
 from desk.endings import later, needs_person, wrong
 from desk.speaking import say, say_json, tell
 from desk.typed import as_json, opened
-from desk.words import STATES, day, number
+from flows.words import STATES, day, number
 
 if TYPE_CHECKING:
     from flows.inbox import Received

@@ -7,7 +7,7 @@ import click
 from desk.endings import needs_person
 from desk.speaking import say, say_json
 from desk.typed import as_json, opened
-from desk.words import number
+from flows.words import number
 
 
 @click.group()
@@ -25,8 +25,8 @@ def show(as_json: bool) -> None:
     Exit status:  0 shown
                   3 there is no ledger, or its key cannot be used
     """
-    from desk.words import moment
     from flows.keys import standing
+    from flows.words import moment
 
     with opened() as office:
         found = standing(office)

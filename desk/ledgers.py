@@ -24,9 +24,9 @@ def ledger(ctx: click.Context, as_json: bool) -> None:
         return
     from dataclasses import asdict
 
-    from desk.words import number
     from flows.ledgers import describe
     from flows.settings import load
+    from flows.words import number
 
     found = describe(load())
     if as_json:
@@ -86,9 +86,9 @@ def copy(one: str, other: str, as_json: bool) -> None:
                   2 an address cannot be used
                   3 nothing was copied: FROM is being worked on or does not fit, TO is not empty or not reachable
     """
-    from desk.words import number
     from flows.ledgers import copy as copy_all
     from flows.settings import load
+    from flows.words import number
 
     last = ""
 

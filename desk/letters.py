@@ -83,7 +83,7 @@ def letter(
             }
         )
         return
-    from desk.words import number
+    from flows.words import number
 
     signed = ", signed" if written.signed else ""
     say(f"{target}  {number(pages, 'page')}, in {written.language}{signed}{', a draft' if draft else ''}")

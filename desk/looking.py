@@ -145,9 +145,9 @@ def verify(files: tuple[Path, ...], as_json: bool) -> None:
                   3 there is no ledger, or it cannot be read now
     """
     from desk.heads import compared, in_words, sources, table, unfit
-    from desk.words import number
     from flows.sweeping import index_is_current
     from flows.verifying import verify_all
+    from flows.words import number
 
     with opened() as office:
         kept = compared(office, sources(office, files))

@@ -12,9 +12,9 @@ from rich.text import Text
 
 from desk.bar import GAP, ONWARD, Picture, Scale, draw
 from desk.problems import plainly
-from desk.verdict import BAD, GOOD, IF
-from desk.verdict import verdict as said
-from desk.words import CLOCKS, STEPS, Table, day, days_off, instant, moment, until
+from flows.verdict import BAD, GOOD, IF
+from flows.verdict import verdict as said
+from flows.words import CLOCKS, STEPS, Table, day, days_off, instant, moment, until
 
 INDENT = 3
 NAMES = 12

@@ -11,8 +11,8 @@ from rich.text import Text
 from desk import outlook
 from desk.bar import picture, scale
 from desk.problems import grouped, plainly, way_out
-from desk.verdict import BAD, brief, local_today
-from desk.words import Table, instant, moment, number
+from flows.verdict import BAD, brief, local_today
+from flows.words import Table, instant, moment, number
 
 SHOWN = 20
 """Different problems shown of one request; the others are counted."""

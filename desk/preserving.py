@@ -1,4 +1,4 @@
-"""`holdfast preserve`: a case file becomes requests, a person decides what only a person may, and they are sent.
+"""`holdfast preserve` and `draft`: a case becomes requests, a person decides what only a person may, they are sent.
 
 Nothing that draws is imported before the sending: the first byte should reach the provider within a second.
 """
@@ -17,8 +17,8 @@ from desk.problems import grouped, plainly
 from desk.progress import following
 from desk.speaking import say, say_json, tell
 from desk.stopping import Stopping
-from desk.verdict import local_today, verdict
-from desk.words import ACTIONS, STATES, day, number, until
+from flows.verdict import local_today, verdict
+from flows.words import ACTIONS, STATES, day, number, until
 from timeline.custody import WAITS
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ NOTHING = "nothing was registered and nothing was sent"
 NOT_AGAIN = "  it is registered: do not run `preserve` again; the next `holdfast sweep` or `watch` goes on with it"
 
 
-def preserve(path: Path, *, yes: bool, again: bool, sandbox: bool, as_json: bool) -> None:
-    """The whole of it.
+def preserve(path: Path, *, yes: bool, again: bool, sandbox: bool, as_json: bool, as_draft: bool = False) -> None:
+    """The whole of it; with `as_draft` all but the sending.
 
     Raises:
         Ending: where the status is not 0.
@@ -51,7 +51,7 @@ def preserve(path: Path, *, yes: bool, again: bool, sandbox: bool, as_json: bool
     settings = load()
     catalogue = open_catalogue(settings)
     read = intake.read(path, catalogue, at=settings.now())
-    issue(settings, catalogue, read, yes=yes, again=again, sandbox=sandbox, as_json=as_json)
+    issue(settings, catalogue, read, yes=yes, again=again, sandbox=sandbox, as_json=as_json, as_draft=as_draft)
 
 
 def issue(
@@ -63,12 +63,13 @@ def issue(
     again: bool = False,
     sandbox: bool = False,
     as_json: bool,
+    as_draft: bool = False,
     registered: Callable[[Office, Sequence[str]], None] = lambda _office, _requests: None,
 ) -> None:
     """Ask what only a person may decide, register and send a case that was read (`intake.read`).
 
-    `registered` is called once the requests are in the ledger, before anything is sent. Raises what `preserve`
-    raises.
+    `registered` is called once the requests are in the ledger, before anything is sent. With `as_draft` nothing is
+    sent before somebody gives the go-ahead. Raises what `preserve` raises.
     """
     from flows.doubts import insist, look
     from flows.ledgers import is_there, name_of
@@ -96,8 +97,11 @@ def issue(
             accepted = [_accepted(each, catalogue, actor=opened.settings.actor, yes=yes) for each in drafts]
         except click.Abort:
             raise Ending(INTERRUPTED, f"stopped: {NOTHING}") from None
-        requests = _register(opened, case, drafts, accepted, again=again)
+        requests = _register(opened, case, drafts, accepted, again=again, as_draft=as_draft)
         registered(opened, requests)
+        if as_draft:
+            _drafted(opened, case, requests, as_json=as_json)
+            return
         with Stopping() as stopping:
             report = _send(opened, requests, drafts, stopping, out)
         rows = _standing(opened, requests)
@@ -202,7 +206,13 @@ class _Name(click.ParamType[str]):
 
 
 def _register(
-    office: Office, case: Case, drafts: Drafts, accepted: Sequence[Mapping[str, str]], *, again: bool
+    office: Office,
+    case: Case,
+    drafts: Drafts,
+    accepted: Sequence[Mapping[str, str]],
+    *,
+    again: bool,
+    as_draft: bool,
 ) -> tuple[str, ...]:
     """Enter every request, or none. Somebody else may have registered the same case while this one was looked at."""
     from flows import intake
@@ -211,10 +221,23 @@ def _register(
         _refuse_doubles(_doubles(office, case, drafts))
 
     try:
-        return intake.register(office, case, drafts, accepted=accepted, unless=None if again else unless)
+        last_look = None if again else unless
+        return intake.register(office, case, drafts, accepted=accepted, unless=last_look, as_draft=as_draft)
     except BaseException:
         tell(f"holdfast: {NOTHING}")
         raise
+
+
+def _drafted(office: Office, case: Case, requests: Sequence[str], *, as_json: bool) -> None:
+    """What was drafted, and how it is let go."""
+    if as_json:
+        say_json({"case": case.reference, "draft": requests[0], "requests": _standing(office, requests)})
+        return
+    for request in requests:
+        row = office.ledger.row(request)
+        say(f"{request}  {row.provider if row else ''}: a draft, not sent")
+    say(f"Send it with the form “Preserve a draft”, where this is entered:  {requests[0]}")
+    say(f"or here:  holdfast draft --send {requests[0]}")
 
 
 def _send(office: Office, requests: Sequence[str], drafts: Drafts, stopping: Stopping, out: Out) -> Report:

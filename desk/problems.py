@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from desk.words import Table, number
+from flows.words import Table, number
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

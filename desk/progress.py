@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from desk.speaking import colours, harmless, make_console, tell, width
-from desk.words import ACTIONS, STATES, about
+from flows.words import ACTIONS, STATES, about
 
 if TYPE_CHECKING:
     from flows.acting import Done

@@ -15,7 +15,7 @@ from desk.catalogue_pages import FACTS, age, hanging
 from desk.problems import plainly
 from desk.provider_tables import CHANGED, LAW, NONE, OLD, PERSONS, PLAYED, READ, SILENT, UNREAD, UNVERIFIED
 from desk.provider_words import SECTIONS, said
-from desk.words import Table, number
+from flows.words import Table, number
 
 GROUPS: Mapping[str, str] = {
     READ: "Its text was read, and says how long it holds",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from desk.words import number
+from flows.words import number
 
 Values = Mapping[str, Any]
 

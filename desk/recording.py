@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from desk.endings import wrong
 from desk.speaking import say, say_json, tell
 from desk.typed import opened
-from desk.words import ACTIONS, STATES, day, until
+from flows.words import ACTIONS, STATES, day, until
 
 if TYPE_CHECKING:
     from flows.office import Office

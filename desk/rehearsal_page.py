@@ -11,7 +11,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from desk import outlook
-from desk.words import STATES, day, number
+from flows.words import STATES, day, number
 
 if TYPE_CHECKING:
     from flows.rehearsing import Fate, Rehearsal

@@ -77,7 +77,7 @@ def rehearse(
 
 def _needs(document: Mapping[str, Any]) -> str:
     """What a person must know of it."""
-    from desk.words import number
+    from flows.words import number
 
     which, counted = ("then ", document["other"]) if document["other"] else ("", document["present"])
     lapse, faults = counted["lapse"], document["faults"]

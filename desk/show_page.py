@@ -12,9 +12,9 @@ from rich.text import Text
 
 from desk import outlook
 from desk.bar import picture, scale
-from desk.history import WAITING, told
-from desk.verdict import local_today
-from desk.words import ACTIONS, OUTCOMES, Table, about, day, moment, number, sentence, size, until
+from flows.chronicle import WAITING, told
+from flows.verdict import local_today
+from flows.words import ACTIONS, OUTCOMES, Table, about, day, moment, number, sentence, size, until
 
 if TYPE_CHECKING:
     from timeline.state import Hold

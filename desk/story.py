@@ -16,9 +16,9 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from desk.history import told
 from desk.stage import Stage
 from flows import asking, planning, replying, settings, sweeping
+from flows.chronicle import told
 from flows.office import Office, office
 from flows.replying import Reply
 from ledger.interface import Event

@@ -9,17 +9,19 @@ from datetime import date, timedelta
 
 from flows.four_eyes import asking
 from flows.office import Office
-from flows.replying import ReplyError, name_no_account, not_erased, quoted
+from flows.replying import Look, ReplyError, looking, name_no_account, not_erased, quoted
 from ledger.interface import Json
-from timeline.custody import waiting
-from timeline.days import day_in
+from timeline.custody import waiting, waits_as_draft
+from timeline.days import day_in, said, said_long
 from timeline.state import Hold, State
+from timeline.window import Window, extension_window
 
 
-def release(office: Office, request: str, *, because: str, by: str = "") -> Hold:
-    """Ask for the release of a hold; the next act on it tells the provider.
+def release(office: Office, request: str, *, because: str, by: str = "", unless: Look | None = None) -> Hold:
+    """Ask for the release of a hold; the next act on it tells the provider. A draft is withdrawn, and nobody is told.
 
-    Where the policy says that it takes two people, it waits for the second one (`flows.four_eyes`).
+    Where the policy says that it takes two people, it waits for the second one (`flows.four_eyes`). `unless` is a
+    last look within the same transaction.
 
     Raises:
         LookupError: there is no such request.
@@ -30,6 +32,8 @@ def release(office: Office, request: str, *, because: str, by: str = "") -> Hold
         raise ReplyError("a release needs a reason: --because TEXT")
     if hold.ended and hold.state is not State.PRODUCED:
         raise ReplyError(f"{request} is {hold.state} already: there is nothing to release")
+    if waits_as_draft(hold):
+        return _ask(office, hold, "release-asked", {"text": _sealed(office, hold, because)}, unless=unless, by=by)
     _was_sent(hold, "nothing to release")
     if "release" in waiting(hold):
         raise ReplyError(f"{request}: its release waits for a second person already: `holdfast approve {request}`")
@@ -40,7 +44,60 @@ def release(office: Office, request: str, *, because: str, by: str = "") -> Hold
             body["by"] = by
         office.append(request, [asking(office.settings, "release", body)])
         return office.hold(request)
-    return _ask(office, hold, "release-asked", {"text": _sealed(office, hold, because)}, by=by)
+    return _ask(office, hold, "release-asked", {"text": _sealed(office, hold, because)}, unless=unless, by=by)
+
+
+def extend(office: Office, request: str, *, by: str = "", unless: Look | None = None) -> Hold:
+    """Ask for the next extension before its best day; the next act on the request sends it.
+
+    `unless` is a last look within the same transaction.
+
+    Raises:
+        LookupError: there is no such request.
+        ReplyError: there is none to send now; says why, and from when.
+    """
+    hold = office.hold(request)
+    window = can_extend(office, hold)
+    return _ask(office, hold, "extend-asked", {"sequence": window.number, "source": "person"}, unless=unless, by=by)
+
+
+def can_extend(office: Office, hold: Hold) -> Window:
+    """The window of the extension that a machine may send now. `ReplyError`: there is none; why, and from when."""
+    request, window = hold.request, extension_window(hold, office.policy)
+    if hold.ended or hold.leaving:
+        raise ReplyError(f"{request} is {hold.state}: there is nothing to extend any more")
+    _was_sent(hold, "nothing to extend")
+    if window is None:
+        raise ReplyError(f"{request}: {_no_extension(hold)}")
+    what = f"extension {window.number} of {window.period}"
+    if (standing := window.standing(office.now())) == "too early":
+        raise ReplyError(f"{request}: {what} may be sent from {said_long(window.opens_on)} on, not before")
+    if standing == "impossible":
+        raise ReplyError(f"{request}: the hold ended {said_long(window.ends.legal_base_on)}, too late for {what}")
+    act = hold.act("extend", window.number)
+    if act is not None and act.outcome == "sent":
+        raise ReplyError(
+            f"{request}: {what} was sent on {said(act.last_at.date())} and waits for the provider's word"
+        )
+    if act is not None and act.open:
+        raise ReplyError(f"{request}: nobody knows whether the provider has {what}: ask it, and record what it says")
+    if not hold.terms.abilities.extend or (act is not None and act.outcome == "unsupported"):
+        raise ReplyError(
+            f"{request}: no machine can ask this provider for {what}: take out the packet (`holdfast packet {request}"
+            " --action extend`), send it, and record it"
+        )
+    return window
+
+
+def _no_extension(hold: Hold) -> str:
+    """Why no extension may be asked for."""
+    if hold.stop is not None:
+        return "the hold has no end since a stop event was recorded: there is nothing to extend"
+    if hold.extension_refused:
+        return "the provider refused the extension: send a new request, or find another way before the hold ends"
+    if hold.granted:
+        return f"all {hold.granted} extensions that may be asked for are in force already"
+    return f"{hold.terms.instrument.id} knows no extension at this provider; send a new request instead"
 
 
 def announce(office: Office, request: str, *, on: date | None = None, reference: str = "", by: str = "") -> Hold:
@@ -103,9 +160,11 @@ def _sealed(office: Office, hold: Hold, text: str) -> str:
     return office.seal(str(office.ledger.events(hold.request)[0].body["case"]), quoted(text), "text")
 
 
-def _ask(office: Office, hold: Hold, kind: str, body: dict[str, Json], **clear: str) -> Hold:
+def _ask(
+    office: Office, hold: Hold, kind: str, body: dict[str, Json], *, unless: Look | None = None, **clear: str
+) -> Hold:
     name_no_account(office, hold, **clear)
     if clear.get("by"):
         body["by"] = clear["by"]
-    office.append(hold.request, [(kind, body)])
+    office.append(hold.request, [(kind, body)], unless=looking(unless, 1))
     return office.hold(hold.request)

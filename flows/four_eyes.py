@@ -193,7 +193,7 @@ def reject(office: Office, request: str, about: str = "", *, because: str, by: s
 
 def of_case(office: Office, case: str) -> tuple[str, ...]:
     """The ids of every request of a case, open or not."""
-    return tuple(sorted(row.request for row in office.ledger.rows(open_only=False) if row.case == case))
+    return tuple(sorted(row.request for row in office.ledger.rows(open_only=False, case=case)))
 
 
 def not_waiting(hold: Hold, about: str, what: str) -> None:

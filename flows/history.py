@@ -22,7 +22,8 @@ from ledger.interface import Event as Recorded
 from ledger.interface import ItemRow, Ledger, Row
 from timeline.clocks import running_short_clocks
 from timeline.coverage import coverage
-from timeline.decide import Decision, Do, duties, first_due
+from timeline.custody import open_matters
+from timeline.decide import Decision, duties, first_due
 from timeline.events import Event
 from timeline.rules import Confidence, MlaProfile, Policy, Source
 from timeline.state import Facts, Hold, begin, fold_on
@@ -170,6 +171,10 @@ class Histories:
         """The hold that a request's whole history leaves."""
         return self._folded(events).hold
 
+    def standing(self, events: Sequence[Recorded]) -> Folded:
+        """What a request's history leaves, with all its duties."""
+        return self._folded(events)
+
     def _folded(self, events: Sequence[Recorded]) -> Folded:
         request, count = events[0].request, len(events)
         with self._lock:
@@ -200,8 +205,8 @@ class Histories:
         seen = coverage(hold, self._policy, hold.sent_at or hold.registered_at)
         expiry = hold.expiry
         blinds = {each["item"]: each.get("blind", "") for each in _tables(first["items"])}
-        open_matters = {each.about for each in wanted if each.action is Do.ESCALATE}
-        told = [each for each in hold.escalations.values() if each.about in open_matters]
+        matters = open_matters(hold, wanted)
+        told = [each for each in hold.escalations.values() if each.about in matters]
         unanswered = [each.level for each in told if each.acknowledged_at is None]
         return Row(
             request=hold.request,
@@ -217,6 +222,7 @@ class Histories:
             strict_on=expiry.strict_on.isoformat() if expiry else "",
             gap_days_p90=0 if hold.ended else seen.gap_days_p90,
             level=max(unanswered, default=0),
+            matters=len(matters),
             items=tuple(
                 ItemRow(item=each.id, type=each.type, outcome=each.outcome, blind=blinds.get(each.id, ""))
                 for each in hold.items

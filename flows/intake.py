@@ -11,6 +11,7 @@ from typing import Any
 
 from flows.casefile import Case, Mla, RequestDraft, read_case
 from flows.catalogue import Catalogue
+from flows.drafts import drafting
 from flows.four_eyes import asking
 from flows.history import freeze_terms, read_terms
 from flows.identifiers import normalise
@@ -297,6 +298,8 @@ def register(
     *,
     accepted: Sequence[Mapping[str, str]] = (),
     unless: Unless = None,
+    as_draft: bool = False,
+    run: str = "",
 ) -> tuple[str, ...]:
     """Enter every request of a case in the ledger, identifiers sealed; gives the request ids in order.
 
@@ -308,9 +311,12 @@ def register(
         drafts: its requests, already free of errors.
         accepted: for each draft who accepted which gate ("notice", "unverified"), by name.
         unless: a last look within the same transaction, such as for `live_duplicates`; what it raises stops it all.
+        as_draft: nothing is sent before somebody gives the go-ahead (`flows.drafts`).
+        run: the run in Prefect by which a person entered them, to be found again by it.
     """
     now = office.now()
-    first = []
+    first: list[list[NewEvent]] = []
+    draft = new_request_id() if as_draft else ""
     for each, gates in zip(drafts, accepted or [{}] * len(drafts), strict=True):
         sealed = office.seal(case.reference, _facts(case, each.request), "request")
         items = [
@@ -327,8 +333,12 @@ def register(
             "unverified": each.request.unverified_accepted_by,
         } | dict(gates)
         body["accepted"] = {gate: name for gate, name in who.items() if name}
+        if run:
+            body["run"] = run
         check("registered", body)
         events = [("registered", body)]
+        if as_draft:
+            events.append(drafting(office.settings, draft))
         if each.request.urgency == "emergency" and office.policy.four_eyes.emergency:
             events.append(asking(office.settings, "send"))
         first.append([NewEvent(kind=kind, at=now, actor=office.settings.actor, body=body) for kind, body in events])

@@ -363,7 +363,7 @@ def provable(office: Office) -> Project:
         if stored is None or row.final or stored.final:
             return row
         same = {name: getattr(stored, name) for name in ("next_action", "next_at", "next_because", "rank")}
-        return replace(row, **same, gap_days_p90=stored.gap_days_p90, level=stored.level)
+        return replace(row, **same, gap_days_p90=stored.gap_days_p90, level=stored.level, matters=stored.matters)
 
     return settled
 

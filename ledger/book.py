@@ -223,10 +223,10 @@ class Book(Proofs, Seals):
         with self._store.reading() as say:
             return say.row(request)
 
-    def rows(self, *, open_only: bool = True) -> Iterator[Row]:
-        """Rows by `next_at`, as the index stands when the first one is taken; final ones last."""
+    def rows(self, *, open_only: bool = True, case: str = "", for_people: bool = False) -> Iterator[Row]:
+        """Rows by `next_at`, as the index stands when the first one is taken; see `Ledger.rows`."""
         with self._store.streaming() as say:
-            yield from say.rows(open_only=open_only)
+            yield from say.rows(open_only=open_only, case=case, for_people=for_people)
 
     def due(self, now: datetime, *, limit: int = 1000) -> tuple[Row, ...]:
         """Rows whose `next_at` is at or before `now`, most urgent first: by rank, then `next_at`, then id."""

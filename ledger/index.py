@@ -22,6 +22,7 @@ COLUMNS = (
     "strict_on",
     "gap_days_p90",
     "level",
+    "matters",
 )
 ITEM_COLUMNS = ("position", "item", "type", "outcome", "blind")
 
@@ -44,6 +45,7 @@ def columns_of(row: Row) -> Stored:
         row.strict_on,
         row.gap_days_p90,
         row.level,
+        row.matters,
     )
 
 
@@ -58,9 +60,15 @@ def items_of(row: Row) -> tuple[Stored, ...]:
     return tuple((place, item.item, item.type, item.outcome, item.blind) for place, item in enumerate(row.items))
 
 
+def narrowed(case: str, *, for_people: bool, mark: str) -> tuple[str, tuple[str, ...]]:
+    """Conditions that narrow a query of rows, and the values of their marks ("?", "%s"). See `Ledger.rows`."""
+    conditions = f" AND case_ref = {mark}" * bool(case) + " AND matters > 0" * for_people
+    return conditions, (case,) * bool(case)
+
+
 def row_of(columns: Sequence[Any], items: Sequence[Sequence[Any]] = ()) -> Row:
     """The row of values of `COLUMNS` and `ITEM_COLUMNS`."""
-    request, case, provider, instrument, state, final, action, at, because, rank, strict_on, gap, level = columns
+    request, case, provider, instrument, state, final, action, at, because, rank, strict_on, gap, *told = columns
     return Row(
         request=request,
         case=case,
@@ -74,7 +82,8 @@ def row_of(columns: Sequence[Any], items: Sequence[Sequence[Any]] = ()) -> Row:
         rank=rank,
         strict_on=strict_on,
         gap_days_p90=gap,
-        level=level,
+        level=told[0],
+        matters=told[1],
         items=tuple(
             ItemRow(item=item, type=kind, outcome=outcome, blind=blind) for _, item, kind, outcome, blind in items
         ),

@@ -83,6 +83,7 @@ class Row:
     strict_on: str  # ISO date or ""
     gap_days_p90: int
     level: int
+    matters: int = 0  # what needs a person, whether somebody has taken it up or not
     items: tuple[ItemRow, ...] = ()
 
     def __post_init__(self) -> None:
@@ -241,8 +242,11 @@ class Ledger(Protocol):
     def row(self, request: str) -> Row | None:
         """The index row of one request."""
 
-    def rows(self, *, open_only: bool = True) -> Iterator[Row]:
-        """Rows by `next_at`, earliest first (final ones last, by request)."""
+    def rows(self, *, open_only: bool = True, case: str = "", for_people: bool = False) -> Iterator[Row]:
+        """Rows by `next_at`, earliest first (final ones last, by request).
+
+        With `case`, those of that case; with `for_people`, those with open `matters`. Both are found by an index.
+        """
 
     def due(self, now: datetime, *, limit: int = 1000) -> tuple[Row, ...]:
         """Rows whose `next_at` is at or before `now`, most urgent first; `items` left empty."""

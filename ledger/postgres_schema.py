@@ -148,6 +148,14 @@ def first_tables(schema: str) -> Iterator[str]:
         FOR EACH STATEMENT EXECUTE FUNCTION {schema}.next_only()"""
 
 
+@migration
+def matters(schema: str) -> Iterator[str]:
+    """How many matters of a request need a person; the next sweep counts them. And cases by name."""
+    yield f"ALTER TABLE {schema}.requests ADD COLUMN matters integer NOT NULL DEFAULT 0"
+    yield f"CREATE INDEX requests_for_people ON {schema}.requests (next_at) WHERE matters > 0"
+    yield f"CREATE INDEX requests_by_case ON {schema}.requests (case_ref)"
+
+
 def grants(version: int) -> Iterator[str]:
     """The statements that give the application its rights, and nobody else any. `version` of the server: 170004."""
     yield f"REVOKE ALL ON SCHEMA {SCHEMA} FROM PUBLIC"

@@ -165,13 +165,13 @@ class PostgresStatements:
         columns = self.run(f"SELECT {queries.ROW} FROM requests WHERE request = %s", (request,)).fetchone()
         return None if columns is None else index.row_of(columns, self._items(request))
 
-    def rows(self, *, open_only: bool) -> Iterator[Row]:
+    def rows(self, *, open_only: bool, case: str, for_people: bool) -> Iterator[Row]:
         """Rows with their items: open ones by `next_at`, then final ones by request."""
-        wanted = ["WHERE final = 0 AND next_at IS NOT NULL ORDER BY next_at, request"]
-        if not open_only:
-            wanted.append("WHERE final = 1 ORDER BY request")
+        more, bound = index.narrowed(case, for_people=for_people, mark="%s")
+        wanted = [f"final = 0 AND next_at IS NOT NULL{more} ORDER BY next_at, request"]
+        wanted += [] if open_only else [f"final = 1{more} ORDER BY request"]
         for which in wanted:
-            found = self._stream(f"SELECT {queries.ROW} FROM requests {which}")
+            found = self._stream(f"SELECT {queries.ROW} FROM requests WHERE {which}", bound)
             while some := list(islice(found, _BATCH)):
                 items: dict[str, list[index.Stored]] = {}
                 ask = f"SELECT request, {queries.ITEM} FROM items WHERE request = ANY (%s::text[]) ORDER BY position"

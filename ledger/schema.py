@@ -189,6 +189,17 @@ def unit_keys(connection: sqlite3.Connection) -> None:
     )
 
 
+@migration
+def matters(connection: sqlite3.Connection) -> None:
+    """How many matters of a request need a person; the next sweep counts them. And cases by name."""
+    _run(
+        connection,
+        "ALTER TABLE requests ADD COLUMN matters INTEGER NOT NULL DEFAULT 0",
+        "CREATE INDEX requests_for_people ON requests (next_at) WHERE matters > 0",
+        "CREATE INDEX requests_by_case ON requests (case_ref)",
+    )
+
+
 def _unchanging(table: str) -> tuple[str, str]:
     return (
         f"""CREATE TRIGGER {table}_never_updated BEFORE UPDATE ON {table}

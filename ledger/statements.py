@@ -123,13 +123,14 @@ class SqliteStatements:
         columns = self._connection.execute(f"SELECT {_ROW} FROM requests WHERE request = ?", (request,)).fetchone()
         return None if columns is None else index.row_of(columns, self._items(request))
 
-    def rows(self, *, open_only: bool) -> Iterator[Row]:
+    def rows(self, *, open_only: bool, case: str, for_people: bool) -> Iterator[Row]:
         """Rows with their items: open ones by `next_at`, then final ones by request."""
-        wanted = ["WHERE NOT final AND next_at IS NOT NULL ORDER BY next_at, request"]
+        more, bound = index.narrowed(case, for_people=for_people, mark="?")
+        wanted = [f"NOT final AND next_at IS NOT NULL{more} ORDER BY next_at, request"]
         if not open_only:
-            wanted.append("WHERE final ORDER BY request")
+            wanted.append(f"final{more} ORDER BY request")
         for which in wanted:
-            for columns in self._connection.execute(f"SELECT {_ROW} FROM requests {which}"):
+            for columns in self._connection.execute(f"SELECT {_ROW} FROM requests WHERE {which}", bound):
                 yield index.row_of(columns, self._items(columns[0]))
 
     def open_requests(self, after: str, limit: int) -> list[str]:

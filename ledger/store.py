@@ -52,8 +52,8 @@ class Statements(Protocol):
     def row(self, request: str) -> Row | None:
         """A request's row with its items."""
 
-    def rows(self, *, open_only: bool) -> Iterator[Row]:
-        """Rows with their items: open ones by `next_at` and request, then final ones by request."""
+    def rows(self, *, open_only: bool, case: str, for_people: bool) -> Iterator[Row]:
+        """Rows with their items: open ones by `next_at`, then final ones by request. See `Ledger.rows`."""
 
     def open_requests(self, after: str, limit: int) -> list[str]:
         """Requests that are not final, by id, from the first one beyond `after`."""

@@ -1,4 +1,4 @@
-"""What waits for a second person, and what is left to do about a request whose case was erased.
+"""What waits for a person's word: a go-ahead, a second person's approval; and what is left of an erased case.
 
 What is asked for with ``approval-asked`` has no effect until another person enters ``approved``; who may is judged
 where it is entered, because a fold knows no users. While an approval is waited for nothing else stands still: a hold
@@ -7,17 +7,20 @@ whose release was asked for is extended until the release is approved.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from timeline.days import said, said_at
-from timeline.duty import Decision, Sight, races_against, tell, tell_in_stages
+from timeline.duty import Decision, Do, Sight, races_against, tell, tell_in_stages
 from timeline.events import Event
 from timeline.facts import Facts
 from timeline.hold import Hold, State
 
 WAITS = "waits for a second person"
 """How every such matter begins to be told."""
+
+DRAFT = "a draft"
+"""How it begins to be told that a request is one."""
 
 _OFTEN = 4
 """Once taken up, an emergency that nobody approved is raised anew after so many times the wait for an approval."""
@@ -41,6 +44,20 @@ def _rejected(facts: Facts, event: Event) -> None:
         facts.release_asked_at = facts.release_asked_at or event.at
 
 
+def _drafted(facts: Facts, event: Event) -> None:
+    facts.drafted_at = event.at
+
+
+def _go_ahead(facts: Facts, event: Event) -> None:
+    facts.drafted_at = None
+
+
+def _extend_asked(facts: Facts, event: Event) -> None:
+    asked, number = facts.extend_asked, event.body["sequence"]
+    if asked is None or asked[0] < number:  # asking twice changes nothing
+        facts.extend_asked = number, event.at
+
+
 def _erased(facts: Facts, event: Event) -> None:
     facts.erased_at = facts.erased_at or event.at
     facts.waiting.clear()
@@ -51,6 +68,9 @@ STEPS: Mapping[str, Callable[[Facts, Event], None]] = {
     "approved": _approved,
     "rejected": _rejected,
     "erased": _erased,
+    "drafted": _drafted,
+    "go-ahead": _go_ahead,
+    "extend-asked": _extend_asked,
 }
 """What each of these kinds of event changes, for `timeline.state`."""
 
@@ -89,6 +109,53 @@ def second_person(seen: Sight) -> Iterator[Decision]:
             again=within * _OFTEN,
             longest=within * _OFTEN,
         )
+
+
+def waits_as_draft(hold: Hold) -> bool:
+    """Whether nothing is sent because an officer prepared it, and nobody has given the go-ahead."""
+    return hold.drafted_at is not None and hold.unsent and not hold.ended
+
+
+def draft(seen: Sight) -> Iterator[Decision]:
+    """Tell of a draft that nobody lets go: nothing is held meanwhile. From the time the first level has to answer."""
+    hold = seen.hold
+    if not waits_as_draft(hold) or hold.drafted_at is None:
+        return
+    at, request = hold.drafted_at, hold.request
+    yield from tell(
+        seen,
+        "draft",
+        at + seen.policy.ladder[0].acknowledge_within,
+        lambda: (
+            f"{DRAFT} since {said_at(at)}: nothing is sent before somebody gives the go-ahead, with the form"
+            f' "Preserve a draft" or `holdfast draft --send {request}`; `holdfast release {request}` withdraws it'
+        ),
+        rung=5,
+        deadline=races_against(seen),
+        again=seen.patience,
+    )
+
+
+def open_matters(hold: Hold, wanted: Sequence[Decision]) -> Mapping[str, Decision]:
+    """What needs a person now, by its `about`: told and still asked for, or waiting for a person's word anyhow.
+
+    `wanted` are the hold's duties. What somebody acknowledged is open as long as the record asks for it.
+    """
+    found: dict[str, Decision] = {}
+    words: set[str] = set()
+    for each in wanted:
+        if each.action is not Do.ESCALATE:
+            continue
+        kind, _, what = each.about.partition(":")
+        if kind in {"draft", "approval"}:  # of a matter in stages, the one that it has reached
+            word = what.partition(":")[0]
+            if word in words:
+                continue
+            words.add(word)
+            found[each.about] = each
+        elif each.about in hold.escalations:
+            found[each.about] = each
+    return found
 
 
 _WHAT = {"send": "the first sending", "release": "the release", "erase": "the erasure of the case"}

@@ -13,7 +13,7 @@ The rungs, top down (`LADDER`):
 3.  the lapse, recorded and told: before anything that might hide it
 4.  the **imminent** rung: fewer than N sweep intervals before a strict expiry, whatever any back-off,
     window or other signal says: extend now, and tell the top of the ladder
-5.  the first sending, or who must approve it
+5.  the first sending, or who must give the go-ahead or approve it
 6.  the release
 7.  the extension in its window; what a person must do about it, or about an end that no extension moves
 8.  what a person must know or decide, level by level until one acknowledges
@@ -31,7 +31,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import chain as joined
 
-from timeline.custody import of_erased, second_person
+from timeline.custody import draft, of_erased, second_person
 from timeline.days import said, said_at, said_long, start_of
 from timeline.dues import Within, running, within
 from timeline.duty import (
@@ -234,7 +234,7 @@ def _tell_provider(
 
 def _send(seen: Sight) -> Iterator[Decision]:
     hold = seen.hold
-    if not seen.live or not hold.unsent or "send" in hold.waiting:
+    if not seen.live or not hold.unsent or "send" in hold.waiting or hold.drafted_at is not None:
         return
     act = hold.act("send")
     if act is None:
@@ -328,6 +328,7 @@ LADDER: tuple[Callable[[Sight], Iterator[Decision]], ...] = (
     lapse,
     imminent,
     _send,
+    draft,
     second_person,
     _release,
     extension_or_end,

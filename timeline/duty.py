@@ -40,9 +40,9 @@ class Do(StrEnum):
 class Decision(NamedTuple):
     """What to do, when it falls due, and why. `due_at` is None only for a final state.
 
-    `about` and `level` belong to an escalation, `sequence` to an act at the provider. A duty whose
-    `until` has passed can no longer be met. The reason is put into words only when it is read; a tuple and no
-    dataclass, because a sweep over half a million holds makes several millions of them.
+    `about`, `level` and `deadline` (when what is asked of a person is over) belong to an escalation, `sequence` to an
+    act at the provider. A duty whose `until` has passed can no longer be met. The reason is put into words only when
+    it is read; a tuple and no dataclass, because a sweep over half a million holds makes several millions of them.
     """
 
     action: Do
@@ -53,6 +53,7 @@ class Decision(NamedTuple):
     sequence: int = 1
     rung: int = 99
     until: datetime | None = None
+    deadline: datetime | None = None
 
     @property
     def because(self) -> str:
@@ -223,7 +224,15 @@ def tell(
             failed = "nobody acknowledged" if last.delivered else "could not be told"
             return f"{words()}; {failed} (level {last.level}, {rung_told.who})"
 
-    yield Decision(action=Do.ESCALATE, due_at=due_at, words=why, about=about, level=min(level, seen.top), rung=rung)
+    yield Decision(
+        action=Do.ESCALATE,
+        due_at=due_at,
+        words=why,
+        about=about,
+        level=min(level, seen.top),
+        rung=rung,
+        deadline=deadline,
+    )
 
 
 def tell_in_stages(

@@ -168,7 +168,7 @@ def extension_or_end(seen: Sight) -> Iterator[Decision]:
     if not seen.live or ends is None:
         return
     if window is not None and _may_send(seen, window):
-        act, at = seen.hold.act("extend", window.number), window.best_at
+        act, at = seen.hold.act("extend", window.number), _wanted_at(seen, window)
         if act is not None and act.failures:
             at = max(at, back_off(act, seen.policy, window.safe_at))
 
@@ -186,6 +186,12 @@ def extension_or_end(seen: Sight) -> Iterator[Decision]:
         yield from _tell_of_extension(seen, window)
     else:
         yield from _tell_of_end(seen)
+
+
+def _wanted_at(seen: Sight, window: Window) -> datetime:
+    """When the extension is to be sent: on its best day, or before it where a person asked for that."""
+    asked = seen.hold.extend_asked
+    return min(window.best_at, asked[1]) if asked is not None and asked[0] == window.number else window.best_at
 
 
 def _tell_of_extension(seen: Sight, window: Window) -> Iterator[Decision]:

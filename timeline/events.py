@@ -50,9 +50,13 @@ KINDS: Mapping[str, Mapping[str, str]] = {
     "access-requested": {"on": DAY},
     "petition-filed": {"on": DAY},
     "release-asked": {},
+    "extend-asked": {"sequence": WHOLE},
     "announce-asked": {"on": DAY},
     "answer-asked": {},
     "note": {},
+    # a case that an officer prepared, and that somebody lets go
+    "drafted": {"draft": TEXT, "user": TEXT},
+    "go-ahead": {"user": TEXT},
     # a second person, reading what is sealed, and destroying it
     "approval-asked": {"about": TEXT, "user": TEXT},
     "approved": {"about": TEXT, "user": TEXT},

@@ -50,6 +50,7 @@ class Facts:
     polls_failed: int = 0
     polls_failing_since: datetime | None = None
     release_asked_at: datetime | None = None
+    extend_asked: tuple[int, datetime] | None = None
     produced_at: datetime | None = None
     released_at: datetime | None = None
     refused_at: datetime | None = None
@@ -58,6 +59,7 @@ class Facts:
     expired_at: datetime | None = None
     waiting: dict[str, tuple[int, datetime]] = field(default_factory=dict)
     erased_at: datetime | None = None
+    drafted_at: datetime | None = None
 
     def copy(self) -> Facts:
         """The same facts, to be read on without these being changed."""

@@ -139,7 +139,9 @@ class Hold:
     production request was issued; `answering` how often an answer to a clarification was asked for, when last, the
     question it was written for, and the event that asked it.
     `messages` is when each message came that nobody has settled (None: settled). `waiting` is what a second
-    person was asked to approve (`timeline.custody`), `erased_at` when the case was erased. `channel` is what it was
+    person was asked to approve (`timeline.custody`), `erased_at` when the case was erased, `drafted_at` since when it
+    is a draft that waits for somebody's go-ahead (None: it is none). `extend_asked` is which extension a person last
+    asked for before its time, and when. `channel` is what it was
     sent over, `route` the id of that way to the addressee ("": a person's own). `starts` is None before anything was
     sent. `chain` has the expiries of the first period and of every extension confirmed or to be relied upon, in
     order; it is empty where nothing was sent, or the law gives no period.
@@ -181,6 +183,7 @@ class Hold:
     polls_failed: int = 0  # in a row
     polls_failing_since: datetime | None = None
     release_asked_at: datetime | None = None
+    extend_asked: tuple[int, datetime] | None = None
     produced_at: datetime | None = None
     released_at: datetime | None = None
     refused_at: datetime | None = None
@@ -189,6 +192,7 @@ class Hold:
     expired_at: datetime | None = None
     waiting: Mapping[str, tuple[int, datetime]] = field(default_factory=dict)
     erased_at: datetime | None = None
+    drafted_at: datetime | None = None
     starts: Starts | None = field(init=False, repr=False, compare=False)
     chain: tuple[Expiry, ...] = field(init=False, repr=False, compare=False)
 

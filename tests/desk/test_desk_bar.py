@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from desk.bar import Picture, Scale, axis, draw, hold_row, labels, picture, scale
-from desk.words import MONTHS
+from flows.words import MONTHS
 
 SENT = date(2026, 11, 21)
 

@@ -19,7 +19,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from desk_support import CANARY, Unit
 
-from desk.export_picture import WIDTH, Life, Mark, Span, picture
+from flows.picture import WIDTH, Life, Mark, Span, picture
 
 TRAP = "<script>alert(1)</script> & \u202e\x1b[31m"
 

@@ -6,11 +6,11 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from desk.history import told
 from desk.problems import grouped, plainly
-from desk.words import ACTIONS, CLOCKS, STATES, STEPS, STOPS, days_off, moment, number, sentence, until
+from flows.chronicle import told
 from flows.law import STEPS as KNOWN_STEPS
 from flows.law import STOP_EVENTS
+from flows.words import ACTIONS, CLOCKS, STATES, STEPS, STOPS, days_off, moment, number, sentence, until
 from timeline.decide import Do
 from timeline.events import KINDS
 from timeline.state import State

@@ -118,7 +118,7 @@ class LedgerContract:
         seq, head = ledger.head()
         expected = (
             b'{"actor":"Duty officer","at":"2026-11-21T08:00:00.000000Z","body":{"row":{"case":"CY-2026-0001",'
-            b'"final":false,"items":[],"next_at":"2026-11-21T08:00:00+00:00","provider":"example","rank":5,'
+            b'"final":false,"items":[],"matters":0,"next_at":"2026-11-21T08:00:00+00:00","provider":"example","rank":5,'
             b'"state":"in-force"}},"kind":"registered","recorded_at":"2026-11-21T08:00:00.000000Z",'
             b'"request":"HF-A","seq":1}'
         )
@@ -386,6 +386,24 @@ class LedgerContract:
         assert [row.request for row in ledger.rows()] == ["HF-C", "HF-B"]
         assert [row.request for row in ledger.rows(open_only=False)] == ["HF-C", "HF-B", "HF-A"]
         assert [row.items for row in ledger.rows()] == [(), fold(ledger.events("HF-B")).items]
+
+    def test_the_rows_of_one_case_are_found_and_no_other_ones(self, ledger: Ledger) -> None:
+        ledger.register("HF-A", [registered(case="A' OR 1=1", final=True, next_at=None)], fold, now=NOW)
+        ledger.register("HF-B", [registered(case="A' OR 1=1")], fold, now=NOW)
+        ledger.register("HF-C", [registered()], fold, now=NOW)
+        assert [row.request for row in ledger.rows(case="A' OR 1=1")] == ["HF-B"]
+        assert [row.request for row in ledger.rows(case="A' OR 1=1", open_only=False)] == ["HF-B", "HF-A"]
+        assert list(ledger.rows(case="nobody's", open_only=False)) == []
+
+    def test_what_needs_a_person_is_found_among_all_that_sleeps(self, ledger: Ledger) -> None:
+        ledger.register("HF-A", [registered(matters=2, final=True, next_at=None)], fold, now=NOW)
+        ledger.register("HF-B", [registered(matters=1, case="CY-2")], fold, now=NOW)
+        ledger.register("HF-C", [registered()], fold, now=NOW)
+        assert [(row.request, row.matters) for row in ledger.rows(for_people=True)] == [("HF-B", 1)]
+        assert [row.request for row in ledger.rows(for_people=True, open_only=False)] == ["HF-B", "HF-A"]
+        assert list(ledger.rows(for_people=True, case="CY-2026-0001")) == []
+        ledger.append("HF-B", [moved(matters=0)], fold, now=NOW)
+        assert list(ledger.rows(for_people=True)) == []
 
     def test_a_reader_of_rows_has_one_view_while_they_move(self, ledger: Ledger) -> None:
         for name in ("HF-A", "HF-B", "HF-C"):
@@ -784,7 +802,8 @@ class LedgerContract:
             ("DELETE FROM requests WHERE request = 'HF-B'", "HF-B", "the index has no row for it"),
             (
                 "INSERT INTO requests SELECT 'HF-X', case_ref, provider, instrument, state, final, next_action, "
-                "next_at, next_because, rank, strict_on, gap_days_p90, level FROM requests WHERE request = 'HF-A'",
+                "next_at, next_because, rank, strict_on, gap_days_p90, level, matters FROM requests "
+                "WHERE request = 'HF-A'",
                 "HF-X",
                 "but no event has it",
             ),

@@ -30,6 +30,7 @@ def fold(events: Sequence[Event]) -> Row:
         strict_on="2027-02-18",
         gap_days_p90=0,
         level=0,
+        matters=said["matters"],
         items=tuple(ItemRow(**item) for item in said["items"]),
     )
 
@@ -42,6 +43,7 @@ def row_body(**changes: Json) -> dict[str, Json]:
         "final": False,
         "next_at": NOW.isoformat(),
         "rank": 5,
+        "matters": 0,
         "items": [],
     }
     return {"row": body | _plain(changes)}

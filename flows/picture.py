@@ -1,4 +1,4 @@
-"""The life of a hold as a picture on one scale of time: SVG that stands in the page, drawn in its colours.
+"""The life of a hold as a picture on one scale of time: SVG, drawn in the colours of the page that it stands in.
 
 Colours only repeat what labels say: it can be printed in black and white.
 """
@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from html import escape
 
-from desk.words import MONTHS, day
+from flows.words import MONTHS, Table, day
 
 WIDTH, LEFT, RIGHT = 960, 110, 30
 TOP, ROW = 30, 58
 BAR = 20
 NEAR = 92
 """Units of the picture that a label with a day takes."""
+MONTH = 58
+"""Units that the name of a month takes."""
 
 _DAY = timedelta(days=1)
 
@@ -54,21 +56,45 @@ class Life:
     p90_on: date
 
 
-def picture(life: Life) -> str:
-    """The SVG element."""
-    scale = _Scale(life)
+def spans(
+    ends: Sequence[Table], chain: Sequence[Table], *, begins: date, over: bool, ended_on: date | None
+) -> tuple[Span, ...]:
+    """The parts of a hold: those confirmed, then those planned, where the hold is not over.
+
+    Args:
+        ends: `strict_on` and `legal_on` of each period confirmed.
+        chain: the same of each period that the law allows, from the first one on.
+        begins: its first day.
+        over: whether nothing is planned any more.
+        ended_on: the day it was let go, before its end or not; None while it is held.
+    """
+    found: list[Span] = []
+    for place, end in enumerate([*ends, *([] if over else chain[len(ends) :])]):
+        last, legal = date.fromisoformat(end["strict_on"]), date.fromisoformat(end["legal_on"])
+        if ended_on is not None and ended_on < last:
+            last = legal = max(ended_on, begins)
+        what = "first period" if not place else f"extension {place}"
+        found.append(Span(first=begins, last=last, legal=legal, what=what, confirmed=place < len(ends)))
+        begins = last
+    return tuple(found)
+
+
+def picture(life: Life, *, width: int = WIDTH, now: str = "exported", style: str = "") -> str:
+    """The SVG element, so many units wide. `now` names the line of today; `style` is for one that stands alone."""
+    scale = _Scale(life, width)
     rows = 3
     height = TOP + rows * ROW + 12
     parts = [
-        f'<svg viewBox="0 0 {WIDTH} {height}" role="img" xmlns="http://www.w3.org/2000/svg"'
+        f'<svg viewBox="0 0 {width} {height}" role="img" xmlns="http://www.w3.org/2000/svg"'
         ' aria-label="The hold on a scale of time; the tables below say the same in words">',
+        *([f"<style>{style}</style>", f'<rect class="card" width="{width}" height="{height}"/>'] if style else []),
         *_months(scale, height),
         *_happened(life, scale),
         *_held(life, scale),
         *_answer(life, scale),
         f'<line class="today" x1="{scale.x(life.today):.1f}" x2="{scale.x(life.today):.1f}" y1="{TOP - 6}"'
         f' y2="{height - 4}"/>',
-        _text(scale.x(life.today), height - 2, "exported", "middle", "small"),
+        _text(scale.x(life.today), height - 2, now, "middle", "small"),
         "</svg>",
     ]
     return "\n".join(parts)
@@ -77,7 +103,8 @@ def picture(life: Life) -> str:
 class _Scale:
     """Days to units of the picture."""
 
-    def __init__(self, life: Life) -> None:
+    def __init__(self, life: Life, width: int) -> None:
+        self.width = width
         days = [
             life.today,
             life.mla_on,
@@ -89,7 +116,7 @@ class _Scale:
         self.length = max((last - self.first).days, 30) * 1.04
 
     def x(self, on: date) -> float:
-        return LEFT + (on - self.first).days / self.length * (WIDTH - LEFT - RIGHT)
+        return LEFT + (on - self.first).days / self.length * (self.width - LEFT - RIGHT)
 
     @property
     def last(self) -> date:
@@ -102,7 +129,7 @@ def _months(scale: _Scale, height: int) -> Iterator[str]:
     while on <= scale.last:
         firsts.append(on)
         on = (on + 32 * _DAY).replace(day=1)
-    step = max(1, -(-len(firsts) // 14))
+    step = max(1, -(-len(firsts) * MONTH // (scale.width - LEFT - RIGHT)))
     for each in firsts:
         if each < scale.first or (each.month - 1) % step:
             continue
@@ -116,19 +143,19 @@ def _happened(life: Life, scale: _Scale) -> Iterator[str]:
     """Numbered points, moved apart where they would lie on one another."""
     y, marks = TOP + 18, sorted(life.marks, key=lambda each: (each.on, each.number))
     yield _text(0, y + 4, "what happened", "start", "name")
-    for mark, shown in zip(marks, _apart([scale.x(mark.on) for mark in marks]), strict=True):
+    for mark, shown in zip(marks, _apart([scale.x(mark.on) for mark in marks], scale.width), strict=True):
         yield f'<line class="tick" x1="{scale.x(mark.on):.1f}" y1="{y + ROW - 12}" x2="{shown:.1f}" y2="{y + 10}"/>'
         yield f'<circle class="mark" cx="{shown:.1f}" cy="{y}" r="10"/>'
         yield _text(shown, y + 4, str(mark.number), "middle", "number")
 
 
-def _apart(places: list[float]) -> list[float]:
+def _apart(places: list[float], width: int) -> list[float]:
     """The places in their order, far enough from each other, and none beyond the end of the picture."""
-    gap = min(21.0, (WIDTH - LEFT - RIGHT) / max(len(places), 1))
+    gap = min(21.0, (width - LEFT - RIGHT) / max(len(places), 1))
     moved: list[float] = []
     for place in places:
         moved.append(max(place, moved[-1] + gap) if moved else place)
-    limit = WIDTH - RIGHT / 2
+    limit = width - RIGHT / 2
     for number in reversed(range(len(moved))):
         moved[number] = min(moved[number], limit)
         limit = moved[number] - gap

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from desk.words import OUTCOMES, STATES, STOPS, Table, about, day, moment, number
+from flows.words import OUTCOMES, STATES, STOPS, Table, about, day, moment, number
 
 _ACTS = {
     "send": "sending",
@@ -104,6 +104,8 @@ def _stop(kind: str) -> Callable[[Table], str]:
 
 _KINDS: Mapping[str, Callable[[Table], str]] = {
     "registered": _registered,
+    "drafted": lambda body: "a draft: nothing is sent before somebody gives the go-ahead",
+    "go-ahead": lambda body: "go-ahead given: it may be sent",
     "intent": _intent,
     "sent": _sent,
     "unavailable": lambda body: f"{_act(body)} not accepted: {body['reason']}",
@@ -126,6 +128,7 @@ _KINDS: Mapping[str, Callable[[Table], str]] = {
     "mla-sent": lambda body: f"the MLA request was sent on {day(body['on'])}",
     **{kind: _stop(kind) for kind in STOPS},
     "release-asked": lambda body: "release asked for",
+    "extend-asked": lambda body: f"extension {body['sequence']} asked for",
     "announce-asked": lambda body: f"to be told: production was requested on {day(body['on'])}",
     "answer-asked": lambda body: "the answer to the clarification was written",
     "message-received": lambda body: f"a message came in by {body['channel']}{_proposed(body)}",
@@ -141,6 +144,11 @@ _KINDS: Mapping[str, Callable[[Table], str]] = {
     "lapsed": lambda body: f"LAPSED: the hold ended {day(body['strict_on'])} with nothing in its place",
 }
 
+
+ROUTINE = frozenset(
+    {"intent", "polled", "poll-failed", "escalated", "escalation-acknowledged", "note", "message-settled"}
+)
+"""Kinds of event that moved nothing at the provider."""
 
 WAITING: Mapping[str, str] = {"send": "the sending", "release": "the release", "erase": "the erasing of the case"}
 """What can wait for a second person."""

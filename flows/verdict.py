@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
-from desk.words import STEPS, STOPS, Table, day, number
+from flows.words import STEPS, STOPS, Table, day, number
 
 GOOD, IF, BAD = "good", "if", "bad"
 

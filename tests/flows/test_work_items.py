@@ -1,0 +1,194 @@
+"""Work items: what needs a person, read from the ledger alone."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from unit_support import CANARY, MORNING, Unit
+
+from flows import four_eyes, replying, work_steps
+from flows.drafts import drafting
+from flows.replying import Reply
+from flows.work_items import item_of, items_of, open_items
+from ledger.interface import NewEvent
+from providers.memory import Behaviour
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+MANUAL = """
+id = "portal"
+name = "Portal Ltd"
+zone = "UTC"
+state = ""
+[[entity]]
+name = "Portal Ltd"
+for = ["world"]
+{source}
+[[channel]]
+kind = "portal"
+name = "the desk"
+url = "https://portal.example.com/"
+{source}
+[notice]
+notifies_on_preservation = false
+{source}
+[adapter]
+kind = "manual"
+"""
+
+
+@pytest.fixture
+def unit(tmp_path: Path) -> Iterator[Unit]:
+    from unit_support import SOURCE
+
+    (tmp_path / "config" / "providers").mkdir(parents=True)
+    (tmp_path / "config" / "providers" / "portal.toml").write_text(MANUAL.format(source=SOURCE))
+    made = Unit(tmp_path)
+    yield made
+    made.office.close()
+
+
+def abouts(unit: Unit, request: str) -> list[str]:
+    return [each.about for each in items_of(unit.office, request)]
+
+
+def test_what_no_machine_can_send_becomes_an_item_with_steps_and_answers(unit: Unit) -> None:
+    (request,) = unit.preserve({"provider": "portal"})
+    item = item_of(unit.office, request, "channel")
+    assert item is not None
+    assert item.title.startswith(f"Submit {request} at Portal Ltd's portal")
+    assert any("https://portal.example.com/" in step for step in item.steps)
+    assert [(each.label, each.flow) for each in item.answers] == [
+        ("Take out the packet", "take-out-packet"),
+        ("It is submitted", "record-reply"),
+        ("They refused it", "record-reply"),
+        ("I have taken it up", "acknowledge-escalation"),
+    ]
+    assert item.answers[1].fields == {"request": request, "kind": "sent", "action": "send", "matter": "channel"}
+    assert (item.level, item.told_at, item.taken_up_at) == (1, MORNING, None)
+
+
+def test_the_entry_itself_settles_the_item(unit: Unit) -> None:
+    (request,) = unit.preserve({"provider": "portal"})
+    replying.record(unit.office, request, Reply(kind="sent", by="clerk"))
+    assert "channel" not in abouts(unit, request)
+    assert all(each.request != request or each.about != "channel" for each in open_items(unit.office))
+
+
+def test_to_take_it_up_leaves_it_open_and_says_so(unit: Unit) -> None:
+    (request,) = unit.preserve({"provider": "portal"})
+    replying.record(unit.office, request, Reply(kind="escalation-acknowledged", about="channel", by="clerk"))
+    item = item_of(unit.office, request, "channel")
+    assert item is not None
+    assert item.taken_up_at == MORNING
+    (row,) = unit.office.ledger.rows(for_people=True)
+    assert row.level == 0 or row.matters > 1, "nobody is waited for"
+
+
+def test_the_index_counts_exactly_what_stands_open(unit: Unit) -> None:
+    unit.play("alpha", Behaviour(does="unavailable", times=None))
+    ids = unit.preserve({"provider": "portal"}, {}, {"provider": "portal"})
+    for _ in range(6):
+        unit.run_until(unit.office.now() + timedelta(days=5))
+        rows = {row.request: row.matters for row in unit.office.ledger.rows(open_only=False)}
+        assert rows == {request: len(items_of(unit.office, request)) for request in ids}
+        assert sum(rows.values()) == len(open_items(unit.office)) > 0
+
+
+def test_the_most_urgent_comes_first_and_what_is_taken_up_last(unit: Unit) -> None:
+    first, second, third = unit.preserve(*[{"provider": "portal"}] * 3)
+    for request in (first, second, third):
+        if "coverage" in abouts(unit, request):
+            replying.record(unit.office, request, Reply(kind="escalation-acknowledged", about="coverage", by="clerk"))
+    replying.record(unit.office, second, Reply(kind="escalation-acknowledged", about="channel", by="clerk"))
+    unit.later(hours=13)
+    unit.sweep()
+    replying.record(unit.office, third, Reply(kind="escalation-acknowledged", about="channel", by="clerk"))
+    items = [(each.request, each.level) for each in open_items(unit.office) if each.about == "channel"]
+    assert items[0][0] == first
+    assert open_items(unit.office, limit=1)[0].request == first
+
+
+def test_an_item_names_no_account_and_no_sealed_word(unit: Unit) -> None:
+    (request,) = unit.preserve({"provider": "portal"})
+    assert CANARY not in repr(items_of(unit.office, request))
+
+
+def test_a_draft_is_an_item_before_anybody_was_told(unit: Unit) -> None:
+    (request,) = unit.register({})
+    unit.office.append(request, [drafting(unit.office.settings, request)])
+    (item,) = items_of(unit.office, request)
+    assert (item.kind, item.level, item.told_at) == ("draft", 0, None)
+    assert [each.flow for each in item.answers] == ["preserve-draft", "release-request"]
+    assert item.answers[0].fields == {"draft": request}
+    (row,) = unit.office.ledger.rows(for_people=True)
+    assert (row.request, row.matters, row.level) == (request, 1, 0)
+
+
+def test_what_waits_for_a_second_person_offers_no_form(unit: Unit) -> None:
+    (request,) = unit.register({"urgency": "emergency"})
+    unit.office.append(request, [four_eyes.asking(unit.office.settings, "send")])
+    (item,) = items_of(unit.office, request)
+    assert item.kind == "approval"
+    assert item.answers == ()
+    assert any(f"holdfast approve {request} --what send" in step for step in item.steps)
+
+
+def test_every_word_that_the_ladder_can_tell_of_has_words_of_its_own() -> None:
+    """The kinds are read from the timeline's own text: a new matter without words is noticed here."""
+    import re
+
+    text = "".join(path.read_text() for path in (ROOT / "timeline").glob("*.py"))
+    told = set(re.findall(r"tell\(\s*(?:seen|self),\s*f?\"([a-z-]+)[:\"]", text))
+    told |= {
+        "lapsed",
+        "imminent",
+        "announce",
+        "clarify",
+        "release",
+        "approval",
+        "proof-of-mla",
+        "confidentiality-end",
+    }
+    for path in (ROOT / "config" / "instruments").glob("*.toml"):
+        instrument = tomllib.loads(path.read_text())
+        told |= {each["kind"] for each in instrument.get("short_clock", [])}
+    assert len(told) > 20
+    assert told - set(work_steps._KINDS) == set()
+
+
+def test_answers_are_entries_that_the_record_takes(unit: Unit) -> None:
+    """Every prefilled entry names a kind and fields that exist; a wrong word would fail in front of a clerk."""
+    unit.play("alpha", Behaviour(does="unavailable", times=None))
+    unit.preserve({"provider": "portal"}, {})
+    seen = set()
+    for _ in range(20):
+        unit.run_until(unit.office.now() + timedelta(days=3))
+        for item in open_items(unit.office):
+            for answer in item.answers:
+                seen.add((item.kind, answer.flow))
+                if answer.flow == "record-reply":
+                    kind = replying.KINDS[answer.fields["kind"]]
+                    given = set(answer.fields) - {"request", "kind", "matter"}
+                    assert given <= {*kind.needs, *kind.may}, (item.kind, answer)
+                    assert answer.fields["matter"] == item.about
+    assert len(seen) > 4
+
+
+def test_what_is_read_is_the_record_and_no_copy_of_it(unit: Unit) -> None:
+    """An item of a request that another process moved on is made from what that process wrote."""
+    (request,) = unit.preserve({"provider": "portal"})
+    before = items_of(unit.office, request)
+    event = NewEvent(
+        kind="sent",
+        at=MORNING,
+        actor="another process",
+        body=json.loads('{"action": "send", "sequence": 1, "channel": "post", "source": "person"}'),
+    )
+    unit.office.ledger.append(request, [event], unit.office.histories.project, now=MORNING)
+    assert "channel" in [each.about for each in before]
+    assert "channel" not in abouts(unit, request)
