@@ -31,11 +31,12 @@ DAYS = 200
 CASE = Path(__file__).resolve().parent.parent / "examples" / "case.toml"
 
 
-def main(keep: Path | None = None) -> int:
+def main(keep: Path | None = None, *, desk: bool = False) -> int:
     """Run the demonstration; 0 if the sandbox's account equals the ledger's and the record verifies, else 1.
 
     Args:
         keep: a new folder to leave the ledger in, to look at afterwards; else everything is removed.
+        desk: open the contact team's desk in a browser instead, until Ctrl-C.
 
     Raises:
         Ending: there is something in that folder already.
@@ -45,6 +46,10 @@ def main(keep: Path | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="holdfast-demo-") as temporary:
         folder = keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
+        if desk:
+            from desk.showroom import open_desk
+
+            return open_desk(folder, kept=keep is not None)
         with Stage(folder, os.environ.get("PREFECT_API_URL", "")) as stage:
             return _play(stage, Console(highlight=False, width=100 if not os.isatty(1) else None))
 

@@ -267,19 +267,24 @@ def sandbox(words: tuple[str, ...]) -> int:
     metavar="FOLDER",
     help="Leave the ledger in this new folder, to look at afterwards.",
 )
-def demo(keep: Path | None) -> int:
+@click.option("--desk", is_flag=True, help="Open the contact team's desk in a browser instead, until Ctrl-C.")
+def demo(keep: Path | None, desk: bool) -> int:
     """Show the whole story, in under a minute.
 
     Makes a sandbox in a temporary folder, preserves a case there and follows it over many simulated days, on real
     processes. Nothing of yours is read or written, and nothing leaves this machine. Where PREFECT_API_URL names a
     Prefect server, the runs are shown there.
 
-    Example:  holdfast demo
+    With --desk: a Prefect server of its own with the forms and pages of the contact team, played providers, and a few
+    cases that need a person. The address is printed, and everything ends with Ctrl-C.
 
-    Exit status:  0 the provider's account equals the ledger's
+    Example:  holdfast demo
+              holdfast demo --desk
+
+    Exit status:  0 the provider's account equals the ledger's; with --desk: stopped
                   1 it does not
                   2 there is something in FOLDER already
     """
     from desk.demo import main
 
-    return main(keep)
+    return main(keep, desk=desk)

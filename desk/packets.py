@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +16,6 @@ if TYPE_CHECKING:
     from flows.packets import Handed
 
 ACTIONS = ("send", "extend", "release", "announce", "clarify")
-FOLDER, FILE = 0o700, 0o600
 
 
 @click.command()
@@ -34,7 +31,7 @@ FOLDER, FILE = 0o700, 0o600
     "--output",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="Where the files go; if left out, `packets` in HOLDFAST_HOME.",
+    help="Where the files go; if left out, HOLDFAST_PACKETS.",
 )
 @click.option("--anew", is_flag=True, help="Make it from the request as it stands, not from the record.")
 @click.option("--force", is_flag=True, help="Write over files that are there already.")
@@ -64,17 +61,18 @@ def packet(
                   2 there is nothing for a person to say, or the files are there already
                   3 the ledger cannot be read now
     """
+    from flows.handing import write_out
     from flows.packets import find, record_disclosure
     from providers.interface import Action
 
     with opened() as office:
         handed = find(office, request, action=Action(action) if action else None, way=way, anew=anew)
         name = f"{request}-{handed.action}-{handed.sequence}" + (f"-way-{way}" if way > 1 else "")
-        folder = output or office.settings.home / "packets" / name
+        folder = output or office.settings.packets_path / name
         if not force:
             _refuse_old(folder)
         record_disclosure(office, handed, because)  # before the first byte is out
-    written = _write(handed.files, folder, force=force)
+    written = write_out(handed.files, folder, force=force)
     if as_json:
         say_json(_document(handed, folder, written))
         return
@@ -102,33 +100,6 @@ def _refuse_old(folder: Path) -> None:
         raise wrong(f"{folder} has files in it already: nothing was written", "  choose another folder, or --force")
     if folder.exists() and not folder.is_dir():
         raise wrong(f"{folder} is no folder: nothing was written", "  choose another one")
-
-
-def _write(files: Mapping[str, bytes], folder: Path, *, force: bool) -> list[str]:
-    """Write the files, for this user's eyes only.
-
-    Raises:
-        Ending: there are such files already, or the folder cannot be written to.
-    """
-    made: list[Path] = []
-    try:
-        folder.parent.mkdir(mode=FOLDER, parents=True, exist_ok=True)
-        folder.mkdir(mode=FOLDER, exist_ok=True)  # a folder that is there already keeps its mode: it may be shared
-        for name, content in files.items():
-            target = folder / name
-            if force:
-                target.unlink(missing_ok=True)  # never through a link that somebody laid there
-            descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, FILE)
-            made.append(target)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(content)
-    except OSError as error:
-        for target in made:  # half a letter must not be sent
-            target.unlink(missing_ok=True)
-        raise wrong(
-            f"{folder}: cannot be written to: {error.strerror or error}; nothing of it is left there"
-        ) from error
-    return list(files)
 
 
 def _document(handed: Handed, folder: Path, written: list[str]) -> dict[str, object]:

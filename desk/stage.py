@@ -1,6 +1,6 @@
 """The stage of the demonstration: real processes on this machine, started here and ended here.
 
-A sandbox provider, a Prefect server with a database of its own, and a home folder, all of them temporary.
+A sandbox of played providers, a Prefect server with a database of its own, and a home folder, all of them temporary.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
-import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from flows.settings import VARIABLES
+from flows.prefect_api import why_not
+from flows.serving.server import OwnServer, ServerFailed
+from flows.settings import VARIABLES, load
 
 PLAYED = Path(__file__).resolve().parent.parent / "examples" / "channels" / "config"
 
@@ -51,9 +51,6 @@ tell = ["drop"]
 mail_to = ""
 """
 
-PREFECT_STARTS_WITHIN = 45.0
-"""Seconds; without it the demonstration goes on, and says so."""
-
 
 class Stage:
     """A sandbox, a Prefect server and a home. Use as a context manager; everything ends with it.
@@ -61,16 +58,20 @@ class Stage:
     Args:
         folder: a temporary folder for home, overlay and Prefect's database.
         prefect_api: a running Prefect API to use instead of starting one, or "".
+        policy: the unit's own, laid over the shipped one.
     """
 
-    def __init__(self, folder: Path, prefect_api: str = "") -> None:
+    def __init__(self, folder: Path, prefect_api: str = "", *, policy: str = POLICY) -> None:
         self.folder = folder
         self.prefect_api = prefect_api
-        self._processes: list[subprocess.Popen[Any]] = []
+        self._server: OwnServer | None = None
         overlay = folder / "config"
         shutil.copytree(PLAYED, overlay)  # the contact points and providers that only the demonstration has
-        (overlay / "policy.toml").write_text(POLICY)
-        self.sandbox = self._start_sandbox()
+        (overlay / "policy.toml").write_text(policy)
+        self._played = _play()
+        self.sandbox = self._played.stdout.readline().strip() if self._played.stdout else ""
+        if not self.sandbox:
+            raise RuntimeError("the sandbox did not start")
         for name in VARIABLES:  # nothing of the unit's own
             os.environ.pop(name, None)
         os.environ |= {
@@ -85,73 +86,46 @@ class Stage:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for process in reversed(self._processes):
-            if process.stdin:
-                process.stdin.close()
-            process.terminate()
-        for process in self._processes:
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        self.close()
 
-    def _start_sandbox(self) -> str:
-        command = [
-            sys.executable,
-            "-m",
-            "providers.sandbox",
-            "--seed",
-            "7",
-            "--hostility",
-            "0",
-            "--retry-after",
-            "600",
-        ]
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        self._processes.append(process)
-        line = process.stdout.readline().strip() if process.stdout else ""
-        if not line:
-            raise RuntimeError("the sandbox did not start")
-        return line
+    @property
+    def prefect_log(self) -> Path | None:
+        """Where our own Prefect server writes its log."""
+        return self._server.log if self._server else None
+
+    def close(self) -> None:
+        """End what was started here."""
+        if self._server:
+            self._server.stop()
+        if self._played.stdin:
+            self._played.stdin.close()  # it ends with whoever started it
+        try:
+            self._played.wait(10)
+        except subprocess.TimeoutExpired:
+            self._played.kill()
+            self._played.wait()
 
     def _start_prefect(self) -> None:
+        """Start one of our own, whatever the unit's environment says of its real one."""
+        for name in [name for name in os.environ if name.startswith("PREFECT_")]:
+            del os.environ[name]
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        home = self.folder / "prefect"
-        home.mkdir()
-        environ = os.environ | {
-            "PREFECT_HOME": str(home),
-            "PREFECT_SERVER_API_HOST": "127.0.0.1",
-            "PREFECT_SERVER_API_PORT": str(port),
-            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-            "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-            "DO_NOT_TRACK": "1",
-        }
-        command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-        with (self.folder / "prefect.log").open("w") as log:
-            process = subprocess.Popen(  # noqa: S603 - our own interpreter
-                command, env=environ, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
-        self._processes.append(process)
-        self.prefect_api = f"http://127.0.0.1:{port}/api"
-        os.environ |= {"PREFECT_HOME": str(home), "DO_NOT_TRACK": "1"}
+            port = str(free.getsockname()[1])
+        self._server = OwnServer(load({**os.environ, "PREFECT_SERVER_API_PORT": port}))
+        self._server.start()
+        self.prefect_api = self._server.api
+        os.environ |= {"PREFECT_HOME": str(self._server.folder), "DO_NOT_TRACK": "1"}
 
     def wait_for_prefect(self) -> bool:
-        """Whether the Prefect API answers, waiting for it as long as it may take to come up."""
-        end = time.monotonic() + PREFECT_STARTS_WITHIN
-        while time.monotonic() < end:
+        """Whether the Prefect API answers; our own is waited for as long as it may take to come up."""
+        if self._server:
             try:
-                with urllib.request.urlopen(f"{self.prefect_api}/health", timeout=1) as answer:  # noqa: S310
-                    if answer.status == 200:  # noqa: PLR2004
-                        os.environ["PREFECT_API_URL"] = self.prefect_api
-                        return True
-            except (urllib.error.URLError, OSError):
-                time.sleep(0.2)
-        return False
+                self._server.wait()
+            except ServerFailed:
+                return False
+        os.environ["PREFECT_API_URL"] = self.prefect_api
+        return not why_not(load())
 
     def at(self, moment: datetime) -> None:
         """Move the simulated clock."""
@@ -181,3 +155,15 @@ class Stage:
         with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310
             providers: Mapping[str, Any] = json.load(answer)["providers"]
             return providers
+
+
+def _play() -> subprocess.Popen[str]:
+    """The played providers, in a process that ends when its standard input does. Ctrl-C is for us."""
+    options = ["--seed", "7", "--hostility", "0", "--retry-after", "600"]
+    return subprocess.Popen(  # noqa: S603 - our own interpreter
+        [sys.executable, "-m", "providers.sandbox", *options],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )

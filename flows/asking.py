@@ -96,7 +96,7 @@ def _no_extension(hold: Hold) -> str:
     if hold.extension_refused:
         return "the provider refused the extension: send a new request, or find another way before the hold ends"
     if hold.granted:
-        return f"all {hold.granted} extensions that may be asked for are in force already"
+        return f"no further extension may be asked for after the {hold.granted} in force"
     return f"{hold.terms.instrument.id} knows no extension at this provider; send a new request instead"
 
 

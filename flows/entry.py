@@ -9,133 +9,155 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Any, TypedDict
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
-from prefect.states import Cancelled, Completed, Failed
+from prefect.states import Cancelled
 from prefect.utilities.urls import url_for
-from pydantic import Field
 
 from flows.acting import Done
+from flows.forms.entered import Wrong, entered, harmless, titled
+from flows.forms.flow import FormFlow
+from flows.forms.scrubbing import Scrubber
 from flows.limits import Turns
 from flows.office import Office, office
+from flows.outcome import Outcome, Page, end_of, publish
 from flows.prefect_api import ERRAND, Errand
-from flows.replying import ReplyError
-from flows.settings import SettingsError, load
+from flows.replying import NamesAccount, ReplyError
+from flows.settings import Settings, SettingsError, load
 from flows.sweeping import Each, Pass, Progress, Report, place, queue
 from ledger.interface import Claim, LedgerError
 from providers.errors import ConfigurationError
 
+__all__ = ["PLAINLY", "Outcome", "Page", "Run", "carry_out", "end_of", "in_words"]
+
 TOLD = (LedgerError, ConfigurationError, SettingsError, ReplyError)
 """Errors whose text is written for people and holds no identifier."""
 
-REASONS = 5
-"""Different reasons of failure named in a run's state; the rest is counted."""
+SHOW_WITHIN = 10.0
+"""Seconds that bringing the pages up to date may hold up the end of a run: the next run goes on with it."""
 
 
-def form(what: str, **rules: Any) -> Any:
-    """A field of a form: the line below it, and its rules. Prefect drops a description that stands anywhere else."""
-    enum = rules.pop("enum", None)
-    return Field(json_schema_extra={"description": what} | ({"enum": list(enum)} if enum else {}), **rules)
+class Plainly(TypedDict):
+    """How every flow of ours is made that is no form (`flows.forms.flow`)."""
+
+    retries: int
+    persist_result: bool
+    log_prints: bool
+    validate_parameters: bool
 
 
-RequestId = Annotated[
-    str,
-    form(
-        "The request's id: HF- and twelve characters. Nothing else: no account, no name.",
-        pattern="^HF-[0-9A-HJKMNP-TV-Z]{12}$",
-    ),
-]
-Person = Annotated[
-    str,
-    form(
-        "Who enters this: your name or role. Prefect itself does not know who you are.",
-        min_length=2,
-        max_length=80,
-        pattern="^[^@]*$",
-    ),
-]
-
-Summary = Mapping[str, Any]
+PLAINLY: Plainly = {"retries": 0, "persist_result": False, "log_prints": False, "validate_parameters": False}
+"""No repetition, no stored results, and no validation by Prefect's engine, which would quote what was entered."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
-    """What the work of a run is given: the open office, and how to work on requests so that Prefect sees it."""
+    """What the work of a run is given: the open office, and how to work on requests so that Prefect sees it.
+
+    `say` writes a line into the run's log, `scrubber` takes what was typed out of the run's parameters.
+    """
 
     office: Office
     errand: Errand
     each: Each
     progress: Progress
+    say: Callable[[str], None]
+    scrubber: Scrubber
 
 
-async def carry_out(step: str, work: Callable[[Run], Report | Summary]) -> State[Any]:
+Work = Callable[..., Report | Outcome]
+
+
+async def carry_out(
+    step: str, work: Work, *, of: FormFlow[Any, Any] | None = None, given: Mapping[str, Any] | None = None
+) -> State[Any]:
     """Do the plain work of a run in a thread, in an office opened from the environment; gives the run's end.
+
+    What is done is on the pages before the run ends, where that is quick enough. What was entered wrongly is taken out
+    of the run's parameters, as far as it could name somebody.
 
     Args:
         step: the word that a provider's task run is named with ("send", "sweep").
-        work: gets the office; gives a report of acts, or a small summary of opaque ids and days.
+        work: gets the run, and the form's values by name; gives a report of acts, or an outcome in words.
+        of: the flow, whose annotations say how a form must be filled in. Without it, `given` is not looked at.
+        given: its parameters as Prefect gave them: `locals()`, called first.
     """
-    given = ERRAND.get()
-    errand = given or Errand()
+    lent = ERRAND.get()
+    errand = lent or Errand()
     if not errand.begin():
         return Cancelled(message="Done directly in the meantime: Prefect took too long to begin.")
     errand.run = str(flow_run.id)
     errand.url = url_for("flow-run", obj_id=errand.run) or ""
-    each, progress = _each(step, Turns(stop=errand.stop)), _progress(errand)
+    each, progress, say = _each(step, Turns(stop=errand.stop)), _progress(errand), _say()
+    scrubber = Scrubber.of_this_run()
+    settings: list[Settings] = []
 
-    def whole() -> Report | Summary:
-        with office(errand.settings or load()) as opened:
-            return work(Run(office=opened, errand=errand, each=each, progress=progress))
+    def whole() -> Report | Outcome:
+        settings.append(errand.settings or load())
+        values = entered(of, given or {}, scrubber.typed) if of is not None else {}
+        with office(settings[0]) as opened:
+            run = Run(office=opened, errand=errand, each=each, progress=progress, say=say, scrubber=scrubber)
+            return work(run, **values)
 
-    failure = ""
+    done: Report | Outcome
     try:
         done = await asyncio.to_thread(whole)
-        errand.report = done if isinstance(done, Report) else None
+        errand.report = done if isinstance(done, Report) else done.report
     except asyncio.CancelledError:
-        if given is None:  # a person cancelled the run; the acts in hand are finished
+        if lent is None:  # a person cancelled the run; the acts in hand are finished
             errand.stop.set()
         raise
-    except TOLD as error:
-        failure = str(error)
-    except Exception as error:  # the type alone is safe to store
-        plain = str(error) if type(error) is LookupError else ""
-        failure = plain or f"{type(error).__name__} in {place(error)}: a fault of Holdfast"
+    except Exception as error:  # none of ours may reach Prefect's engine
+        done = Outcome(text=in_words(error, of), failed=True)
+        if of is not None and isinstance(error, Wrong | NamesAccount):
+            scrubber.left = harmless(of, scrubber.typed)
     finally:
         errand.finished.set()
-    if failure:
-        return Failed(message=failure)
-    if isinstance(done, Report):
-        return end_of(done)
-    return Completed(message=", ".join(f"{name}: {value}" for name, value in done.items()), data=dict(done))
+    if isinstance(done, Outcome) and done.page is not None:
+        await publish(done.page)
+    if settings:
+        await _show(settings[0], errand.run)
+    return await scrubber.ended(end_of(done) if isinstance(done, Report) else done.state)
 
 
-def end_of(report: Report) -> State[Any]:
-    """The state that a report ends in: failed if anything failed, with the reasons and without any identifier."""
-    summary = {
-        "requests": report.looked_at,
-        "acts": len(report.done),
-        "failures": len(report.failures),
-        "person": report.person,
-        "acted_on": sorted({each.request for each in report.done}),
-    }
-    text = f"{_number(report.looked_at, 'request')} looked at, {_number(len(report.done), 'act')}"
-    text += ", something needs a person" if report.person else ""
-    if not report.failed:
-        return Completed(message=text, data=summary)
-    reasons = list(dict.fromkeys(reason for _, reason in report.failures))
-    named = "; ".join(reasons[:REASONS]) + (f"; {len(reasons) - REASONS} more" if len(reasons) > REASONS else "")
-    return Failed(message=f"{text}, {len(report.failures)} failed: {named}", data=summary)
+def in_words(error: Exception, of: FormFlow[Any, Any] | None = None) -> str:
+    """What a person is told of an exception: its text where that was written for people, else its type alone."""
+    if isinstance(error, TOLD) or type(error) is LookupError:
+        told = str(error)
+        return _OPTION.sub(lambda found: titled(of, found[1]), told) if of is not None else told
+    return f"{type(error).__name__} in {place(error)}: a fault of Holdfast"
 
 
-def _number(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
+_OPTION = re.compile(r"(?<![\w`-])--([a-z]+)(?![\w-])(?=[^`]*(?:`[^`]*`[^`]*)*$)")
+"""An option of the command line outside of a command in backticks: on a form it is a field."""
+
+
+async def _show(settings: Settings, run: str) -> None:
+    """Bring the pages up to date; what failed stands in the run's log."""
+    from flows.pages.publishing import show
+
+    try:
+        failed = await asyncio.wait_for(show(settings, run=run), SHOW_WITHIN)
+    except TimeoutError:
+        failed = (f"the pages were not brought up to date within {SHOW_WITHIN:g} s; the next run goes on with them",)
+    except Exception as error:  # its type alone is safe to store
+        failed = (f"the pages were not brought up to date: {type(error).__name__}",)
+    for each in failed:
+        get_run_logger().warning(each)
+
+
+def _say() -> Callable[[str], None]:
+    """Tells the run's log of how far it is, from any thread."""
+    context, log = contextvars.copy_context(), get_run_logger()
+    return lambda text: context.copy().run(log.info, text)
 
 
 def _progress(errand: Errand) -> Progress:

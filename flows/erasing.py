@@ -249,4 +249,4 @@ def _leased(office: Office, requests: Sequence[str]) -> Iterator[dict[str, Claim
 def _files(office: Office, requests: Sequence[str]) -> Iterator[Path]:
     """Folders that `holdfast packet` wrote into the home for these requests."""
     for each in requests:
-        yield from sorted((office.settings.home / "packets").glob(f"{each}-*"))
+        yield from sorted(office.settings.packets_path.glob(f"{each}-*"))

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import flow
 from prefect.client.schemas.objects import State
 
-from flows.entry import RequestId, Run, carry_out
+from flows.entry import Run, carry_out
+from flows.forms.fields import RequestId
+from flows.forms.flow import form_flow
+from flows.forms.names import named
 from flows.sweeping import Report, work_on
 from timeline.decide import Do
 
 
-@flow(name="escalate", flow_run_name="escalate {request}", retries=0, persist_result=False, log_prints=False)
+@form_flow("escalate", called=named("escalate {request}"))
 async def escalate(request: RequestId) -> State[Any]:
     """Tell people now what is due to be told about one request. Nothing is said to the provider.
 
     What was told and is not due again is not repeated. Failed: somebody could not be told; the next level is told
     by the next sweep.
     """
+    return await carry_out("escalate", _escalate, of=escalate, given=locals())
 
-    def work(run: Run) -> Report:
-        told = frozenset({Do.ESCALATE})
-        return work_on(run.office, [request], progress=run.progress, only=told, stop=run.errand.stop, each=run.each)
 
-    return await carry_out("escalate", work)
+def _escalate(run: Run, *, request: str) -> Report:
+    told = frozenset({Do.ESCALATE})
+    return work_on(run.office, [request], progress=run.progress, only=told, stop=run.errand.stop, each=run.each)

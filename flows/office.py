@@ -16,6 +16,7 @@ from typing import Any
 
 from flows import catalogue as catalogues
 from flows.catalogue import Catalogue, ConfigurationErrors, ProviderEntry
+from flows.credentials import with_credentials
 from flows.history import Histories
 from flows.ledgers import is_there, open_ledger
 from flows.orders import compose
@@ -190,6 +191,7 @@ def key_of(request: str, action: str, sequence: int) -> str:
 def _adapter(
     settings: Settings, route: Route, letters: UnitLetters, *, sandbox: bool, clock: Callable[[], datetime]
 ) -> Adapter:
+    settings = with_credentials(settings, route.id.partition("#")[0], route.table)
     return make_adapter(
         route.id,
         route.table,

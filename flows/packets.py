@@ -19,7 +19,7 @@ from flows.opening import opened
 from flows.orders import reason
 from flows.replying import ReplyError, not_erased
 from flows.routes import Route
-from ledger.interface import Event
+from ledger.interface import Event, Json
 from providers.errors import ConfigurationError, Unsupported
 from providers.interface import CHANGES, Action, Order
 from providers.packet.archive import unpacked
@@ -231,9 +231,15 @@ def _order(office: Office, hold: Hold, action: Action, sequence: int, route: Rou
     return office.order(hold, action, sequence, addressee=route.addressee, until=until, because=because)
 
 
-def record_disclosure(office: Office, handed: Handed, because: str = "") -> None:
-    """Record who took which packet out of the sealed record, and why: to say it by hand, or in their own words."""
+def record_disclosure(
+    office: Office, handed: Handed, because: str = "", *, duty: str = "to say it by hand", by: str = ""
+) -> None:
+    """Record who took which packet out of the sealed record, and why: to say it by hand, or in their own words.
+
+    `duty` is the reason in our own words where the person gives none, `by` who, where that is not the actor.
+    """
     channel = handed.ways[handed.way - 1]
     what = f"packet to {handed.action} by {WAYS.get(channel, channel)}"
-    duty = "" if because.strip() else "to say it by hand"
-    opened(office, handed.request, what, because, duty=duty, packet_sha256=handed.sha256)
+    who: dict[str, Json] = {"by": by} if by else {}
+    stated = "" if because.strip() else duty
+    opened(office, handed.request, what, because, duty=stated, packet_sha256=handed.sha256, **who)

@@ -17,6 +17,9 @@ TOP, ROW = 30, 58
 BAR = 20
 NEAR = 92
 """Units of the picture that a label with a day takes."""
+CARD = 14
+"""Units around the picture where it stands on a card of its own."""
+
 MONTH = 58
 """Units that the name of a month takes."""
 
@@ -84,16 +87,17 @@ def picture(life: Life, *, width: int = WIDTH, now: str = "exported", style: str
     scale = _Scale(life, width)
     rows = 3
     height = TOP + rows * ROW + 12
+    box = f"{-CARD} {-CARD} {width + 2 * CARD} {height + 2 * CARD}" if style else f"0 0 {width} {height}"
     parts = [
-        f'<svg viewBox="0 0 {width} {height}" role="img" xmlns="http://www.w3.org/2000/svg"'
+        f'<svg viewBox="{box}" role="img" xmlns="http://www.w3.org/2000/svg"'
         ' aria-label="The hold on a scale of time; the tables below say the same in words">',
-        *([f"<style>{style}</style>", f'<rect class="card" width="{width}" height="{height}"/>'] if style else []),
+        *([f"<style>{style}</style>", _card(width, height)] if style else []),
         *_months(scale, height),
         *_happened(life, scale),
         *_held(life, scale),
         *_answer(life, scale),
         f'<line class="today" x1="{scale.x(life.today):.1f}" x2="{scale.x(life.today):.1f}" y1="{TOP - 6}"'
-        f' y2="{height - 4}"/>',
+        f' y2="{height - 13}"/>',
         _text(scale.x(life.today), height - 2, now, "middle", "small"),
         "</svg>",
     ]
@@ -121,6 +125,10 @@ class _Scale:
     @property
     def last(self) -> date:
         return self.first + timedelta(days=int(self.length))
+
+
+def _card(width: int, height: int) -> str:
+    return f'<rect class="card" x="{-CARD}" y="{-CARD}" width="{width + 2 * CARD}" height="{height + 2 * CARD}"/>'
 
 
 def _months(scale: _Scale, height: int) -> Iterator[str]:

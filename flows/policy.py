@@ -12,10 +12,23 @@ from datetime import timedelta
 from fractions import Fraction
 from typing import Any
 
-from flows.reading import ConfigurationErrors, Table, shown
+from flows.reading import ConfigurationErrors, Table, meant, shown
 from timeline.rules import FourEyes, Policy, Rung
 
 TELLING = ("stderr", "drop", "smtp")
+"""The channels that need nothing but the environment; the others are named (`NAMED`)."""
+
+NAMED: Mapping[str, tuple[re.Pattern[str], str]] = {
+    "apprise": (
+        re.compile(r"[a-z][a-z0-9_]{0,30}"),
+        'a name such as "apprise:duty", whose addresses stand in the environment (HOLDFAST_NOTIFY_DUTY), never here',
+    ),
+    "block": (
+        re.compile(r"[a-z0-9][a-z0-9-]*/[a-z0-9][a-z0-9-]*"),
+        'the type and the name of a notification block of Prefect, such as "block:slack-webhook/duty"',
+    ),
+}
+"""Channels of which there may be many: how each is named, and in words."""
 POLICY_KEYS: Mapping[str, tuple[str, ...]] = {
     "": (
         *("send", "extend", "mla", "announce", "clarify", "acknowledge", "chase", "poll", "review"),
@@ -41,7 +54,7 @@ POLICY_KEYS: Mapping[str, tuple[str, ...]] = {
     "report": ("mail_to",),
     "pace": ("per_minute", "provider"),
     "pace.provider": ("id", "per_minute"),
-    "ladder": ("level", "who", "acknowledge_within", "tell", "mail_to"),
+    "ladder": ("level", "who", "acknowledge_within", "tell", "mail_to", "brief"),
 }
 
 _NIGHT = timedelta(hours=12)
@@ -50,11 +63,15 @@ _FRACTION = re.compile(r"(\d{1,4})/([1-9]\d{0,3})")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RungChannels:
-    """Where a level of the ladder is told: "stderr", "drop" (a file), "smtp" to `mail_to` (comma separated)."""
+    """Where a level of the ladder is told, by `TELLING` and `NAMED`; "smtp" goes to `mail_to` (comma separated).
+
+    `brief`: neither the case nor the provider nor any reason leaves this machine, only the request's id.
+    """
 
     level: int
     tell: tuple[str, ...]
     mail_to: str
+    brief: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -142,18 +159,35 @@ def _longest(table: Table, first: timedelta) -> timedelta:
     return longest
 
 
+def _channels(table: Table) -> tuple[str, ...]:
+    """Where a level is told. A wrong name is not repeated: somebody may have written an address with its token."""
+    tell = table.texts("tell")
+    known = (*TELLING, "apprise:NAME", "block:TYPE/NAME")
+    for number, each in enumerate(tell):
+        kind, colon, name = each.partition(":")
+        place = f"tell[{number}]"
+        if kind not in (NAMED if colon else TELLING):
+            word = f" {shown(kind)}" if kind.isalpha() and not colon else ""
+            table.wrong(place, f"unknown word{word}; {meant(kind, known)}")
+        elif colon and not NAMED[kind][0].fullmatch(name):
+            table.wrong(place, f"expected {NAMED[kind][1]}")
+    if table.fine and not tell:
+        table.wrong("tell", f"expected at least one of {', '.join(known)}")
+    if table.fine and all(each.startswith("block:") for each in tell):
+        table.wrong("tell", 'expected another channel too, such as "drop": a block is out of reach when Prefect is')
+    return tell
+
+
 def _rung(table: Table, number: int) -> tuple[Rung, RungChannels]:
     level = table.whole("level", "levels", least=1)
     if table.fine and level != number:
         table.wrong("level", f"expected {number}, as the ladder is climbed in order, found {level}")
-    tell, mail_to = table.some_of("tell", TELLING), table.text("mail_to", "")
-    if table.fine and not tell:
-        table.wrong("tell", f"expected at least one of {', '.join(TELLING)}")
+    tell, mail_to = _channels(table), table.text("mail_to", "")
     if table.fine and "smtp" in tell and "@" not in mail_to:
         table.wrong("mail_to", f'expected a mail address, as tell has "smtp", found {shown(mail_to)}')
     return (
         Rung(level=level, who=table.text("who"), acknowledge_within=table.duration("acknowledge_within")),
-        RungChannels(level=level, tell=tell, mail_to=mail_to),
+        RungChannels(level=level, tell=tell, mail_to=mail_to, brief=table.flag("brief", False)),
     )
 
 

@@ -12,14 +12,17 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from flows.settings import Settings
-from flows.sweeping import Progress, Report
+
+if TYPE_CHECKING:
+    from flows.sweeping import Progress, Report
 
 ANSWER_WITHIN = 1.0
 """Seconds for the question whether Prefect is there."""
@@ -134,6 +137,20 @@ def prepare(environ: Mapping[str, str]) -> None:
         os.environ.setdefault(name, environ.get(name, value))
 
 
+@contextmanager
+def speaking_to(settings: Settings) -> Iterator[None]:
+    """Within it, in this thread or task, Prefect's client speaks to the server of the settings. Imports Prefect."""
+    prepare(settings.environ)
+    from prefect import settings as prefects  # takes seconds, so only where it is needed
+
+    wanted = {name: settings.environ.get(name, value) for name, value in CLIENT.items()}
+    wanted |= {NEVER_EPHEMERAL: "false", "PREFECT_API_URL": settings.prefect_api}
+    if "PREFECT_API_AUTH_STRING" in settings.environ:
+        wanted["PREFECT_API_AUTH_STRING"] = settings.environ["PREFECT_API_AUTH_STRING"]
+    with prefects.temporary_settings({getattr(prefects, name): value for name, value in wanted.items()}):
+        yield
+
+
 def through_prefect(
     settings: Settings,
     errand: Errand,
@@ -178,18 +195,12 @@ def through_prefect(
 def _run(settings: Settings, errand: Errand, start: Callable[[], Awaitable[Any]], ended: list[object]) -> None:
     """The thread: leaves the run's final state in `ended`, or the exception."""
     try:
-        prepare(settings.environ)
-        from prefect import settings as prefects  # takes seconds, so only where it is needed
-        from prefect import tags
-
-        wanted = {name: settings.environ.get(name, value) for name, value in CLIENT.items()}
-        wanted |= {NEVER_EPHEMERAL: "false", "PREFECT_API_URL": settings.prefect_api}
-        if "PREFECT_API_AUTH_STRING" in settings.environ:
-            wanted["PREFECT_API_AUTH_STRING"] = settings.environ["PREFECT_API_AUTH_STRING"]
         ERRAND.set(errand)
-        client = {getattr(prefects, name): value for name, value in wanted.items()}
-        with prefects.temporary_settings(client), tags("holdfast"):
-            ended.append(asyncio.run(_await(start)))
+        with speaking_to(settings):
+            from prefect import tags
+
+            with tags("holdfast"):
+                ended.append(asyncio.run(_await(start)))
     except BaseException as error:  # whatever it is, the work goes on without Prefect
         ended.append(error)
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Any
 
-from prefect import flow
 from prefect.client.schemas.objects import State
 
 from flows.asking import release
-from flows.entry import Person, RequestId, Run, carry_out, form
+from flows.entry import Outcome, Run, carry_out
+from flows.forms.fields import Matter, Person, RequestId, form
+from flows.forms.flow import form_flow
+from flows.forms.matters import answering
+from flows.forms.names import named
+from flows.forms.words import acted
+from flows.office import Office
 from flows.replying import ReplyError
-from flows.sweeping import Report, work_on
+from flows.sweeping import work_on
 
 
 class Reason(StrEnum):
@@ -25,30 +30,33 @@ class Reason(StrEnum):
     DUPLICATE = "another request holds the same data"
 
 
-Because = Annotated[Reason, form("Why the hold may end.")]
+Because = Annotated[
+    str,
+    form("Why the hold may end.", title="Reason", write="a reason of the list", enum=[str(each) for each in Reason]),
+]
 
 
-@flow(
-    name="release-request",
-    flow_run_name="release {request}",
-    retries=0,
-    persist_result=False,
-    log_prints=False,
-)
-async def release_request(request: RequestId, because: Because, by: Person) -> State[Any]:
+@form_flow("release-request", called=named("release {request}"))
+async def release_request(request: RequestId, because: Because, by: Person, matter: Matter = "") -> State[Any]:
     """End a hold and tell the provider. This cannot be taken back: the provider may delete the data at once.
 
     A reason that is not in the list is given by `holdfast release … --because TEXT` on the command line, which
     seals it in the ledger.
     """
+    return await carry_out("release", _release, of=release_request, given=locals())
 
-    def work(run: Run) -> Report:
-        if run.office.policy.four_eyes.release:  # whoever fills the form in, it is entered as who serves it
-            raise ReplyError(
-                "a release waits for a second person here, and Prefect does not know who the first one is: ask for "
-                f"it with `holdfast release {request} --because TEXT`"
-            )
-        release(run.office, request, because=because.value, by=by)
-        return work_on(run.office, [request], progress=run.progress, stop=run.errand.stop, each=run.each)
 
-    return await carry_out("release", work)
+def _release(run: Run, *, request: str, because: str, by: str, matter: str) -> Outcome:
+    by_one_person(run.office, request)
+    release(run.office, request, because=because, by=by, unless=answering(run.office, matter))
+    report = work_on(run.office, [request], progress=run.progress, stop=run.errand.stop, each=run.each)
+    return acted(run.office, request, report, f"release asked for by {by}")
+
+
+def by_one_person(office: Office, request: str) -> None:
+    """Refuse where a release takes two: whoever fills a form in, it is entered as who serves it."""
+    if office.policy.four_eyes.release:
+        raise ReplyError(
+            "a release waits for a second person here, and Prefect does not know who the first one is: ask for "
+            f"it with `holdfast release {request} --because TEXT`"
+        )

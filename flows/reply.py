@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Any, Literal
 
-from prefect import flow
 from prefect.client.schemas.objects import State
-from pydantic import AwareDatetime
 
-from flows.entry import Person, RequestId, Run, Summary, carry_out, form
+from flows.entry import Outcome, Run, carry_out
+from flows.forms.fields import NOT_PICKED, Day, Instant, Matter, Person, RequestId, form
+from flows.forms.flow import form_flow
+from flows.forms.matters import answering
+from flows.forms.names import named
+from flows.forms.words import standing
 from flows.replying import KINDS, Reply, record
 from providers.errors import GROUNDS
 
@@ -18,49 +20,81 @@ ENTRIES = tuple(kind for kind, meaning in KINDS.items() if "text" not in meaning
 
 _MEANINGS = "; ".join(f"{kind}: {KINDS[kind].what}" for kind in ENTRIES)
 
-Entry = Annotated[str, form(f"What you learned. {_MEANINGS}.", enum=ENTRIES)]
+Entry = Annotated[str, form(f"What you learned. {_MEANINGS}.", title="What happened", enum=ENTRIES)]
 Reference = Annotated[
     str,
     form(
         "The provider's own reference or case number, as it wrote it. Never the account.",
+        title="Their reference",
+        write="the provider's reference without an @, at most 80 characters",
         pattern="^[^@]*$",
         max_length=80,
     ),
 ]
-On = Annotated[date | None, form("The day at the provider on which it happened.")]
-Until = Annotated[date | None, form("The last day until which the provider says it keeps the data.")]
-At = Annotated[AwareDatetime | None, form("The instant at which it happened; now, if left out.")]
-ItemId = Annotated[
-    str, form("Which identifier: i1, i2 …, as `holdfast show` numbers them.", pattern="^(i[0-9]{1,6})?$")
+On = Annotated[
+    Day,
+    form(
+        "The day at the provider on which it happened.",
+        title="Day",
+        write="a day such as 2026-11-21",
+    ),
 ]
-Act = Annotated[Literal["send", "extend", "release"], form("Which of our acts it answers.")]
-Ground = Annotated[str, form("Of a refusal: why the provider says no.", enum=("", *GROUNDS))]
+Until = Annotated[
+    Day,
+    form(
+        "The last day until which the provider says it keeps the data.",
+        title="Kept until",
+        write="a day such as 2027-02-18",
+    ),
+]
+At = Annotated[
+    Instant,
+    form(
+        "The instant at which it happened; now, if left out.",
+        title="Instant",
+        write="an instant with its offset, such as 2026-11-21T09:30:00Z",
+    ),
+]
+ItemId = Annotated[
+    str,
+    form(
+        "Which identifier: i1, i2 …, as `holdfast show` numbers them.",
+        title="Identifier number",
+        write="i1, i2 … as the request's page numbers them",
+        pattern="^(i[0-9]{1,6})?$",
+    ),
+]
+Act = Annotated[Literal["send", "extend", "release"], form("Which of our acts it answers.", title="Our act")]
+Ground = Annotated[
+    str, form("Of a refusal: why the provider says no.", title="Ground of refusal", enum=("", *GROUNDS))
+]
 About = Annotated[
     str,
-    form("Which escalation is taken up; empty: all of them.", pattern="^[a-z0-9:.-]*$", max_length=80),
+    form(
+        "Which escalation is taken up; empty: all of them.",
+        title="Escalation",
+        write="the escalation as the request's page names it, or nothing",
+        pattern="^[a-z0-9:.-]*$",
+        max_length=80,
+    ),
 ]
 
 
-@flow(
-    name="record-reply",
-    flow_run_name="record {kind} {request}",
-    retries=0,
-    persist_result=False,
-    log_prints=False,
-)
+@form_flow("record-reply", called=named("record {kind} {request}"))
 async def record_reply(
+    *,
     request: RequestId,
     kind: Entry,
-    by: Person,
-    *,
     reference: Reference = "",
-    on: On = None,
-    until: Until = None,
-    at: At = None,
+    on: On = NOT_PICKED,
+    until: Until = NOT_PICKED,
+    ground: Ground = "",
     item: ItemId = "",
     action: Act = "send",
-    ground: Ground = "",
+    at: At = NOT_PICKED,
     about: About = "",
+    by: Person,
+    matter: Matter = "",
 ) -> State[Any]:
     """Enter what you learned from a provider or decided, so that the clocks move.
 
@@ -71,26 +105,9 @@ async def record_reply(
     A wrong entry is refused; the run then fails, and its state says what to enter instead. The same entry made
     twice changes nothing.
     """
-    reply = Reply(
-        kind=kind,
-        reference=reference,
-        on=on,
-        until=until,
-        at=at,
-        item=item,
-        action=action,
-        ground=ground,
-        about=about,
-        by=by,
-    )
+    return await carry_out("record", _record, of=record_reply, given=locals())
 
-    def work(run: Run) -> Summary:
-        hold, following = record(run.office, request, reply)
-        return {
-            "request": request,
-            "state": str(hold.state),
-            "next": str(following.action),
-            "at": following.due_at.isoformat(timespec="minutes") if following.due_at else "",
-        }
 
-    return await carry_out("record", work)
+def _record(run: Run, *, request: str, matter: str, **told: Any) -> Outcome:
+    hold, following = record(run.office, request, Reply(**told), unless=answering(run.office, matter))
+    return standing(run.office, hold, following, f"recorded: {told['kind']}")

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 from flows.office import Office
 from flows.reading import meant
-from ledger.interface import Json
+from ledger.interface import Event, Json
 from providers.errors import GROUNDS
 from providers.reading import Accounts
 from timeline.custody import waiting
@@ -25,6 +25,10 @@ from timeline.state import Hold, State
 
 class ReplyError(Exception):
     """The entry cannot be made. The message says why and what to write instead."""
+
+
+class NamesAccount(ReplyError):
+    """What would be kept in clear names an account of the request."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,8 +108,17 @@ would stand in the place of the approval."""
 FIELDS = ("reference", "on", "until", "at", "item", "ground", "about", "channel", "to", "text")
 
 
-def record(office: Office, request: str, reply: Reply) -> tuple[Hold, Decision]:
+Look = Callable[[Sequence[Event], Sequence[Event]], None]
+"""A last look within the transaction of an entry: at the history as it stands, and as it would stand with it.
+
+What it raises comes out, and nothing is entered.
+"""
+
+
+def record(office: Office, request: str, reply: Reply, *, unless: Look | None = None) -> tuple[Hold, Decision]:
     """Enter a reply; gives the hold as it stands now and what falls due next.
+
+    `unless` is a last look, at what somebody else may have entered in the same moment.
 
     Raises:
         LookupError: there is no such request.
@@ -115,9 +128,16 @@ def record(office: Office, request: str, reply: Reply) -> tuple[Hold, Decision]:
     hold, now = office.hold(request), office.now()
     events = _events(office, hold, reply)
     at = reply.at.astimezone(UTC) if reply.at else None
-    office.append(request, events, at=at)
+    office.append(request, events, at=at, unless=looking(unless, len(events)))
     hold = office.hold(request)
     return hold, decide(hold, office.policy, now)
+
+
+def looking(unless: Look | None, new: int) -> Callable[[Sequence[Event]], None] | None:
+    """A last look as `Office.append` of so many new events wants it."""
+    if unless is None:
+        return None
+    return lambda history: unless(history[:-new], history)
 
 
 def check(office: Office, request: str, reply: Reply) -> None:
@@ -187,7 +207,7 @@ def name_no_account(office: Office, hold: Hold, **texts: str) -> None:
         accounts = Accounts(item["value"] for item in json.loads(office.vault.unseal(sealed))["items"])
         for name, text in texts.items():
             if accounts.named_in(text):
-                raise ReplyError(f"--{name} names an account, and is kept in clear: put that into --text instead")
+                raise NamesAccount(f"--{name} names an account, and is kept in clear: put that into --text instead")
 
 
 def _two_people(office: Office, hold: Hold, reply: Reply) -> None:

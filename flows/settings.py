@@ -24,6 +24,10 @@
 ``HOLDFAST_TSA_URL``          a time-stamp authority (RFC 3161) for signed heads
 ``HOLDFAST_TSA_CA``           the certificates (PEM) at the end of its chain
 ``HOLDFAST_TSA_POLICY``       the policy (object identifier) its stamps must be under
+``HOLDFAST_PACKETS``          where packets that are taken out go; default: ``packets`` in the home
+``HOLDFAST_KEEP_RUNS``        days that Prefect keeps ended runs of people's forms; 400 if not set
+``HOLDFAST_KEEP_SWEEPS``      days that it keeps those of sweeps; 14 if not set
+``HOLDFAST_NOTIFY_…``         the addresses of the channels ``apprise:…`` of the ladder (`flows.notifying`)
 ``PREFECT_API_URL``           a Prefect server; without one the work runs directly
 ============================= ==============================================================================
 """
@@ -32,7 +36,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -59,6 +63,9 @@ VARIABLES = (
     "HOLDFAST_TSA_URL",
     "HOLDFAST_TSA_CA",
     "HOLDFAST_TSA_POLICY",
+    "HOLDFAST_PACKETS",
+    "HOLDFAST_KEEP_RUNS",
+    "HOLDFAST_KEEP_SWEEPS",
     "PREFECT_API_URL",
 )
 
@@ -77,7 +84,7 @@ class Settings:
     simulated: datetime | None
     prefect_api: str
     actor: str
-    environ: Mapping[str, str]
+    environ: Mapping[str, str] = field(repr=False)  # it holds secrets
     user: str = ""  # of the operating system, who no variable can change
 
     @property
@@ -99,6 +106,11 @@ class Settings:
     def drop_path(self) -> Path:
         """The folder in which escalations are dropped as files."""
         return self.home / "escalations"
+
+    @property
+    def packets_path(self) -> Path:
+        """The folder in which packets that a person takes out are written."""
+        return Path(self.environ.get("HOLDFAST_PACKETS") or self.home / "packets")
 
     def now(self) -> datetime:
         """The time, in UTC: the simulated instant where one is set. The only clock in Holdfast."""

@@ -28,6 +28,9 @@ from timeline.decide import Decision, Do, choose
 LEASE = timedelta(minutes=5)
 """Longer than any one act may take; a worker that is gone for longer loses the request to another."""
 
+HELD = "another worker has it just now; the next sweep looks again"
+"""Why a request was not worked on that somebody else has leased, or had when it was killed."""
+
 PART = 200
 """Requests indexed anew at a time after a change of the policy or the program."""
 
@@ -194,7 +197,7 @@ def work_on(
         if not taken and office.ledger.row(request) is None:
             report.failures.append((request, "there is no such request in this ledger"))
         elif not taken:
-            report.failures.append((request, "another worker has it just now; the next sweep looks again"))
+            report.failures.append((request, HELD))
     once = [claims]
     _in_lanes(this, each or queue, report, lambda _: once.pop() if once else ())
     return report

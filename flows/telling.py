@@ -1,4 +1,6 @@
-"""Telling a person: standard error, a file dropped for other systems, mail. What failed is told as failed.
+"""Telling a person: standard error, a file dropped for other systems, mail, and the channels of `flows.notifying`.
+
+What failed is told as failed.
 
 An escalation's text names the request, the provider and the clock, never an identifier.
 """
@@ -13,7 +15,7 @@ import ssl
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
@@ -29,6 +31,8 @@ from timeline.state import Hold
 SMTP_TIMEOUT = 15.0
 """Seconds for one mail server; a sweep must not hang on it."""
 
+HERE = ("stderr", "drop")
+"""Channels that end on this machine: they count as told only where a level has no other."""
 
 NEXT = "Nobody answers: the next level is told.\n"
 
@@ -49,17 +53,29 @@ class Message:
     at: datetime
 
     @property
+    def brief(self) -> Message:
+        """The same without what names the case or the provider, and without any reason in words."""
+        return replace(self, case="", provider="", because=f"{self.request} needs you: {self.kind}.")
+
+    @property
+    def kind(self) -> str:
+        """The matter, in one word."""
+        return self.about.partition(":")[0]
+
+    @property
     def subject(self) -> str:
         """One line for a phone's screen."""
-        return f"[Holdfast] level {self.level}: {self.about.partition(':')[0]} {self.request} ({self.provider})"
+        at = f" ({self.provider})" if self.provider else ""
+        return f"[Holdfast] level {self.level}: {self.kind} {self.request}{at}"
 
     @property
     def text(self) -> str:
         """The whole of it, with what to type next."""
         ends = f"The hold ends with {self.strict_on} (strict)." if self.strict_on else "No hold is in force."
+        whose = f", case {self.case}, provider {self.provider}" if self.case or self.provider else ""
         return (
             f"{self.because}\n\n"
-            f"Request {self.request}, case {self.case}, provider {self.provider}, state {self.state}.\n{ends}\n\n"
+            f"Request {self.request}{whose}, state {self.state}.\n{ends}\n\n"
             f"See it:          holdfast show {self.request}\n"
             f"Say you have it: holdfast record escalation-acknowledged {self.request} --about {self.about}\n"
             + ("Told again each day until it is mended.\n" if self.about == "fault" else NEXT)
@@ -81,6 +97,11 @@ class Alarm:
     because: str
     at: datetime
     over: bool = False
+
+    @property
+    def brief(self) -> Alarm:
+        """The same without its reason, which may quote the configuration."""
+        return replace(self, because="It sweeps again." if self.over else "Nothing is swept.")
 
     @property
     def subject(self) -> str:
@@ -121,6 +142,11 @@ class Notice:
     see: str = "See what came in:  holdfast inbox"
 
     @property
+    def brief(self) -> Notice:
+        """The same without its reason."""
+        return replace(self, because=f"Something needs you: {self.about}.")
+
+    @property
     def subject(self) -> str:
         """One line for a phone's screen."""
         return f"[Holdfast] level {self.level}: {self.about}"
@@ -157,8 +183,8 @@ class Told:
 def tell(office: Office, hold: Hold, decision: Decision, *, provider: str, case: str) -> Told:
     """Tell the rung's person over every channel the policy names for it.
 
-    Delivered means: by mail where the rung has a mail address; else over at least one channel. Never
-    raises: that telling failed is what the caller records.
+    Delivered means: over at least one channel that leads to a person, where the rung has one (mail, apprise, a
+    block); else over at least one of the others. Never raises: that telling failed is what the caller records.
     """
     policy = office.policy
     rung = policy.ladder[min(decision.level, len(policy.ladder)) - 1]
@@ -231,16 +257,17 @@ def _tell_fault(office: Office, request: str, provider: str, because: str) -> To
 
 def deliver(settings: Settings, rung: RungChannels, message: Said) -> Told:
     """Deliver a message over every channel of a level; needs neither the ledger nor an open office."""
-    deliveries = tuple(_deliver(settings, channel, rung.mail_to, message) for channel in rung.tell)
-    mailed = [each for each in deliveries if each["channel"] == "smtp"]
+    deliveries = tuple(_deliver(settings, rung, channel, message) for channel in rung.tell)
+    arriving = [each for each in deliveries if each["channel"] not in HERE]
     return Told(
         who=message.who,
-        delivered=any(each["delivered"] for each in (mailed or deliveries)),
+        delivered=any(each["delivered"] for each in (arriving or deliveries)),
         deliveries=deliveries,
     )
 
 
-def _deliver(settings: Settings, channel: str, mail_to: str, message: Said) -> Mapping[str, str | bool]:
+def _deliver(settings: Settings, rung: RungChannels, channel: str, message: Said) -> Mapping[str, str | bool]:
+    outside, reason = message.brief if rung.brief else message, ""
     try:
         if channel == "stderr":
             sys.stderr.write(f"{message.subject}\n  {message.because}\n")
@@ -248,12 +275,14 @@ def _deliver(settings: Settings, channel: str, mail_to: str, message: Said) -> M
         elif channel == "drop":
             _drop(settings.drop_path, message)
         elif channel == "smtp":
-            _mail(settings.environ, mail_to, message)
+            _mail(settings.environ, rung.mail_to, outside)
         else:
-            return {"channel": channel, "delivered": False, "reason": "no such channel"}
+            from flows.notifying import notify  # only where there is such a channel
+
+            reason = notify(settings, channel, outside.subject, outside.text)
     except (OSError, smtplib.SMTPException, ValueError) as error:
-        return {"channel": channel, "delivered": False, "reason": f"{type(error).__name__}: {_plain(error)}"}
-    return {"channel": channel, "delivered": True, "reason": ""}
+        reason = f"{type(error).__name__}: {_plain(error)}"
+    return {"channel": channel, "delivered": not reason, "reason": reason}
 
 
 def _plain(error: Exception) -> str:

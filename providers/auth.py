@@ -59,7 +59,10 @@ class Secret:
     def _from_env(self) -> str:
         value = self.environ.get(self.env, "")
         if not value:
-            raise ConfigurationError(f"{self.where}: the environment variable {self.env} is not set")
+            raise ConfigurationError(
+                f"{self.where}: the environment variable {self.env} is not set; set it, or have a block in Prefect"
+                " (Holdfast Provider Credentials) stand for it"
+            )
         return value
 
     def _from_file(self) -> str:

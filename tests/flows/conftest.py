@@ -12,6 +12,8 @@ from prefect_support import PrefectServer
 @pytest.fixture(scope="session")
 def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
     os.environ["PREFECT_HOME"] = str(tmp_path_factory.mktemp("prefect-client"))  # before Prefect is imported
-    running = PrefectServer(tmp_path_factory.mktemp("prefect"))
+    soon = {"PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "0.5"}  # else events show after 5 s
+    all_told = {"PREFECT_LOGGING_LEVEL": "DEBUG", "PREFECT_LOGGING_SERVER_LEVEL": "DEBUG"}  # no account, even so
+    running = PrefectServer(tmp_path_factory.mktemp("prefect"), **soon, **all_told)
     yield running
     running.stop()

@@ -381,7 +381,12 @@ WRONG = [
     (POLICY, '"2/3"', '"3/3"', 'extend.at: expected a fraction of the hold such as "2/3", found "3/3"'),
     (POLICY, "level = 2", "level = 3", "ladder[1].level: expected 2, as the ladder is climbed in order, found 3"),
     (POLICY, 'tell = ["drop"]', 'tell = ["dorp"]', 'ladder[1].tell[0]: unknown word "dorp"; did you mean "drop"?'),
-    (POLICY, 'tell = ["drop"]', "tell = []", "ladder[1].tell: expected at least one of stderr, drop, smtp"),
+    (
+        POLICY,
+        'tell = ["drop"]',
+        "tell = []",
+        "ladder[1].tell: expected at least one of stderr, drop, smtp, apprise:NAME, block:TYPE/NAME",
+    ),
     (
         POLICY,
         'mail_to = "duty@example.com"\n',

@@ -197,7 +197,7 @@ class TestWhatPeopleEnter:
 
         (request,) = unit.register("alpha")
         how = run(unit, lambda: record_reply(request=request, kind="refused", by="Contact team", return_state=True))
-        assert prefect.run(how.run)["state"]["message"] == "refused needs --ground"
+        assert prefect.run(how.run)["state"]["message"] == 'refused needs "Ground of refusal"'
         assert unit.kinds(request) == ["registered"]
 
     def test_no_form_has_a_field_for_free_text_and_every_field_says_what_it_wants(self) -> None:
@@ -475,7 +475,7 @@ for path in sorted(pathlib.Path(sys.argv[1]).glob("*/*.py")):
         if "prefect" in sys.modules:
             sys.exit(f"{name} imports Prefect")
 """
-        entries = ("entry", "escalate", "issue", "limits", "release", "reply", "sweep")
+        entries = ("blocks", "entry", "escalate", "issue", "limits", "release", "reply", "sweep")
         done = subprocess.run(
             [sys.executable, "-c", code, str(ROOT), *entries],
             cwd=ROOT,

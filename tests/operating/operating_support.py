@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from postgres_server import ADMIN_PASSWORD, APP_PASSWORD, PostgresServer
 from prefect_support import LiveUnit, PlayedProviders, PrefectServer
@@ -179,5 +180,5 @@ def prefect_on_postgres(folder: Path, postgres: PostgresServer, *, trigrams: boo
 def deployment(server: PrefectServer, name: str) -> dict[str, Any]:
     """A deployment by its full name, as the server has it."""
     flow, _, own = name.partition("/")
-    with urllib.request.urlopen(f"{server.api}/deployments/name/{flow}/{own}") as answer:  # noqa: S310
+    with urllib.request.urlopen(f"{server.api}/deployments/name/{flow}/{quote(own)}") as answer:  # noqa: S310
         return dict(json.load(answer))

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from operating_support import EXAMPLES, GUIDE, PROGRAMS, ROOT, bare
 
+from flows.deployments import PROCESS_POOL, SERVED, words
 from flows.settings import VARIABLES
 from flows.watch import STOP_WITHIN
 
@@ -103,8 +104,22 @@ def test_what_a_service_runs_and_reads_is_there(name: str) -> None:
         assert (EXAMPLES / Path(file).name).exists()
 
 
-def test_a_watch_has_the_time_it_needs_to_stop() -> None:
+def test_prefect_yaml_serves_the_same_list_and_says_no_description_twice() -> None:
+    given = {each["entrypoint"]: each for each in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]}
+    assert list(given) == [each.entrypoint for each in SERVED]
+    for each in SERVED:
+        found = given[each.entrypoint]
+        assert (found["name"], found["tags"]) == (each.name, list(each.tags))
+        assert found["work_pool"] == {"name": PROCESS_POOL, "work_queue_name": each.queue}
+        assert found["description"] == f"{{{{ words.{each.function} }}}}"
+        assert words()[each.function] == each.description
+        assert found.get("concurrency_limit", {}).get("limit") == each.limit
+        assert ("schedules" in found) == bool(each.schedule)
+
+
+def test_a_watch_and_the_forms_have_the_time_they_need_to_stop() -> None:
     assert float(Unit("holdfast-watch.service")["Service"]["TimeoutStopSec"]) > STOP_WITHIN
+    assert float(Unit("holdfast-serve.service")["Service"]["TimeoutStopSec"]) > STOP_WITHIN
     assert COMPOSE["services"]["watch"]["stop_grace_period"] == "90s"
     assert STOP_WITHIN < 90
 

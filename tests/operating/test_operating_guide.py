@@ -33,7 +33,7 @@ from ledger.interface import LedgerUnusable
 from ledger.vault import Erased, MasterKey
 
 pytestmark = pytest.mark.xdist_group("on a clock")
-ELSEWHERE = ("deploy", "worker", "limit")
+ELSEWHERE = ("serve", "deploy", "worker", "limit")
 """Blocks that need a Prefect server: `test_two_machines.py` carries them out."""
 
 ORDER = (

@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from operating_support import (
-    ROOT,
     PlayedProviders,
     PostgresServer,
     PrefectServer,
@@ -25,13 +23,15 @@ from operating_support import (
 )
 from prefect_support import wait_for
 
+from flows.deployments import POOL, PROCESS_POOL, QUEUES, SERVED, every, version
+
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("on a clock")]
 PROVIDERS = tuple(f"provider-{letter}" for letter in "abcd")
+NAMES = {each.flow: each for each in SERVED}
 WAVE = 208
 """Requests that fall due at once: more than one sweeper leases at a time."""
 
-DEPLOYED = yaml.safe_load((ROOT / "prefect.yaml").read_text())
-FLOWS = {"record-reply", "release-request", "escalate", "issue-requests", "sweep-holds"}
+SCHEDULED = "SCHEDULED"
 
 
 @pytest.fixture(scope="module")
@@ -58,15 +58,21 @@ def all_in_force(site: Site, requests: list[str]) -> bool:
         return all(row.state == "in-force" for row in office.ledger.rows() if row.request in wanted)
 
 
-def ended(prefect: PrefectServer) -> int:
+def begun(prefect: PrefectServer) -> list[str]:
+    """The state of every run but those that a schedule has made for later."""
     time.sleep(0.3)
-    return sum(each["state_type"] in {"COMPLETED", "FAILED", "CRASHED"} for each in prefect.runs())
+    runs = [each for each in prefect.runs() if not (each["auto_scheduled"] and each["state_type"] == SCHEDULED)]
+    return [each["state_type"] for each in runs]
+
+
+def all_ended(prefect: PrefectServer) -> bool:
+    return set(begun(prefect)) <= {"COMPLETED", "FAILED", "CRASHED"}
 
 
 def ordered(prefect: PrefectServer, flow: str, **parameters: Any) -> str:
     """A run that a person asks for on the server's pages."""
     made: str = prefect.ask(
-        f"/deployments/{deployment(prefect, f'{flow}/holdfast')['id']}/create_flow_run", {"parameters": parameters}
+        f"/deployments/{deployment(prefect, NAMES[flow].full_name)['id']}/create_flow_run", {"parameters": parameters}
     )["id"]
     return made
 
@@ -85,7 +91,9 @@ def test_two_watches_and_two_workers_send_everything_exactly_once(
             for name in ("watch-1", "watch-2")
         ]
         said = deploying.result()
-        assert {name for name in FLOWS if f"'{name}/holdfast' successfully created" in said} == FLOWS
+        told = " ".join(said.replace("│", " ").split())
+        names = {each.full_name for each in SERVED}
+        assert {name for name in names if f"Deployment '{name}' successfully created" in told} == names
         ((_, to_work),) = blocks("worker")
         workers = [
             processes.enter_context(
@@ -105,11 +113,11 @@ def test_two_watches_and_two_workers_send_everything_exactly_once(
         third = site.register(*PROVIDERS)
         runs.append(ordered(prefect, "issue-requests", request_ids=third))
         wait_for(lambda: all_in_force(site, third), seconds=120, what="what a person issues")
-        wait_for(lambda: ended(prefect) == len(prefect.runs()), seconds=30, what="the end of all runs")
+        wait_for(lambda: all_ended(prefect), seconds=30, what="the end of all runs")
         stop(*workers)
         assert "provider:snap" in limiting.result()
     assert [prefect.run(each)["state_type"] for each in runs] == ["COMPLETED"] * 3
-    assert {each["state_type"] for each in prefect.runs()} == {"COMPLETED"}, "the watches' runs, too"
+    assert set(begun(prefect)) == {"COMPLETED"}, "the watches' runs, too"
     every = {*first, *second, *third}
     effects = {act: times for act, times in counted(played).items() if act[0] in every}
     assert set(effects.values()) == {1}
@@ -122,22 +130,42 @@ def test_two_watches_and_two_workers_send_everything_exactly_once(
         assert not list(office.ledger.verify(office.histories.project))
 
 
-def test_what_was_deployed_is_what_the_file_says(site: Site, servers: tuple[PostgresServer, PrefectServer]) -> None:
+def test_what_was_deployed_is_what_holdfast_serve_serves(
+    site: Site, servers: tuple[PostgresServer, PrefectServer]
+) -> None:
     _, prefect = servers
-    for each in DEPLOYED["deployments"]:
-        module, _, name = each["entrypoint"].rpartition(".")
-        (flow,) = [known for known in FLOWS if known.replace("-", "_") == name]
-        found = deployment(prefect, f"{flow}/holdfast")
-        assert found["entrypoint"] == f"{module}.{name}"
-        assert (found["version"], set(found["tags"])) == (each["version"], set(each["tags"]))
-        assert (found["work_pool_name"], found["work_queue_name"]) == tuple(each["work_pool"].values())
+    with site.office() as office:
+        policy = office.policy
+    for each in SERVED:
+        found = deployment(prefect, each.full_name)
+        assert found["entrypoint"] == each.entrypoint
+        assert found["description"].strip() == each.description.strip()
+        assert (found["version"], set(found["tags"])) == (version(), set(each.tags))
+        assert (found["work_pool_name"], found["work_queue_name"]) == (PROCESS_POOL, each.queue)
         assert found["enforce_parameter_schema"]
-        assert not found["schedules"]
+        limit = found["global_concurrency_limit"]
+        assert (limit["limit"] if limit else None) == each.limit
+        interval = every(each, policy)
+        schedules = [schedule["schedule"]["interval"] for schedule in found["schedules"]]
+        assert schedules == ([interval.total_seconds()] if interval else [])
         assert not found["pull_steps"]
-    (limit,) = prefect.ask("/v2/concurrency_limits/filter", {})
-    assert (limit["name"], limit["limit"], limit["active"]) == ("provider:snap", 1, True)
+    (limit,) = [each for each in prefect.ask("/v2/concurrency_limits/filter", {}) if each["name"] == "provider:snap"]
+    assert (limit["limit"], limit["active"]) == (1, True)
     queues = {each["name"]: each["priority"] for each in prefect.ask("/work_pools/holdfast/queues/filter", {})}
-    assert queues["people"] < queues["sweeps"]
+    assert sorted(QUEUES, key=queues.__getitem__) == list(QUEUES)
+
+
+def test_the_same_forms_are_served_by_one_process_as_the_page_says(
+    site: Site, servers: tuple[PostgresServer, PrefectServer]
+) -> None:
+    _, prefect = servers
+    before = {each.full_name: deployment(prefect, each.full_name)["id"] for each in SERVED}
+    ((_, text),) = blocks("serve")
+    run(text, site.machine("one-process"))
+    for each in SERVED:
+        found = deployment(prefect, each.full_name)
+        assert (found["work_pool_name"], found["work_queue_name"]) == (POOL, each.queue)
+        assert found["id"] == before[each.full_name], "links stay"
 
 
 def test_no_account_is_in_what_prefect_stored(servers: tuple[PostgresServer, PrefectServer], site: Site) -> None:

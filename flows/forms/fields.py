@@ -1,0 +1,100 @@
+"""The fields that several forms share: what each is called, what stands below it, and what may be written in it.
+
+Prefect shows a field's title and help only where they stand in the schema's extra keys. `write` is what to write
+instead of something wrong; Prefect ignores it, `flows.forms.entered` says it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from datetime import date
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, BeforeValidator, Field, WithJsonSchema
+from pydantic.json_schema import PydanticJsonSchemaWarning
+
+REQUEST = "^HF-[0-9A-HJKMNP-TV-Z]{12}$"
+"""An id of ours. Whoever copies it from the desk queue or the board gets it in this form."""
+
+
+def form(
+    what: str, *, title: str = "", write: str = "", enum: Iterable[str] = (), default: Any = None, **rules: Any
+) -> Any:
+    """A field of a form: its title, the help below it, its choices and its rules.
+
+    Args:
+        what: the help, in a person's words.
+        title: what it is called; the parameter's name if left out.
+        write: what to write where the entry is wrong, as a clause; the help if left out.
+        enum: the closed list that Prefect shows as a drop-down.
+        default: what Prefect fills in; the field must be filled in all the same.
+        rules: those of `pydantic.Field` (`pattern`, `min_length`, `max_length` …).
+    """
+    told: dict[str, Any] = {"description": what, "title": title, "write": write, "enum": list(enum)}
+    extra = {name: value for name, value in told.items() if value}
+    return Field(json_schema_extra=extra if default is None else extra | {"default": default}, **rules)
+
+
+RequestId = Annotated[
+    str,
+    form(
+        "The request's id: HF- and twelve characters. Nothing else: no account, no name.",
+        title="Request",
+        write="the id as the desk queue shows it, HF- and twelve characters",
+        pattern=REQUEST,
+    ),
+]
+Person = Annotated[
+    str,
+    form(
+        "Who enters this: your name or role. It is recorded; Prefect itself does not know who you are.",
+        title="Entered by",
+        write="your name or role, 2 to 80 characters, without an @",
+        min_length=2,
+        max_length=80,
+        pattern="^[^@]*$",
+    ),
+]
+Matter = Annotated[
+    str,
+    form(
+        "Filled in by the links of the desk queue: which item this answers. If it is settled already, you are told, and"
+        " nothing is entered. Leave it as it is.",
+        title="Item",
+        write="nothing, or what the link of the desk queue filled in",
+        pattern="^[A-Za-z0-9:._-]*$",
+        max_length=80,
+    ),
+]
+
+
+class NotPicked:
+    """Stands in the place of a day that nobody picked."""
+
+    def __repr__(self) -> str:
+        return "not picked"
+
+
+NOT_PICKED: Any = NotPicked()
+"""The default of a day or an instant that may be left out.
+
+The schema must say that it is a day and nothing else, or Prefect asks first of which type it is to be. Then it must not
+have a default either: a null or an empty text, which Prefect would send back, is no day. What cannot be written as JSON
+pydantic leaves out of the schema, with a warning that tells us nothing new.
+"""
+
+warnings.filterwarnings("ignore", "Default value not picked is not JSON serializable", PydanticJsonSchemaWarning)
+
+_EMPTY = BeforeValidator(lambda given: None if given == "" or given is NOT_PICKED else given)
+
+Day = Annotated[date | None, WithJsonSchema({"type": "string", "format": "date"}), _EMPTY]
+"""A day that may be left out."""
+
+Instant = Annotated[AwareDatetime | None, WithJsonSchema({"type": "string", "format": "date-time"}), _EMPTY]
+"""The same for an instant: Prefect asks for its time zone, too."""
+
+
+def without_default(schema: dict[str, Any]) -> None:
+    """For `json_schema_extra` of a day in a form within a form: see `NOT_PICKED`."""
+    schema.pop("default", None)

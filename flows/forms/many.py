@@ -1,0 +1,250 @@
+"""Releasing or extending many requests: first a page that shows which, then the same set, confirmed, is worked on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any
+
+from prefect.client.schemas.objects import State
+
+from flows.asking import can_extend, extend, release
+from flows.entry import Outcome, Page, Run, carry_out, in_words
+from flows.forms import choices
+from flows.forms.again import link
+from flows.forms.fields import NOT_PICKED, Day, Person, form
+from flows.forms.flow import form_flow
+from flows.forms.matters import answering
+from flows.office import Office
+from flows.release import Because, by_one_person
+from flows.replying import ReplyError
+from flows.sweeping import Report, work_on
+from flows.words import STATES, day, number
+from ledger.interface import LedgerError, Row
+
+SHOWN = 200
+"""Requests that a preview lists; it counts them all."""
+
+AT_ONCE = 50
+"""Requests entered and worked on at a time: so often it is told how far it is."""
+
+OPEN = ("sent", "acknowledged", "in-force", "open-ended", "unknown")
+
+Provider = Annotated[
+    str, form("Only requests to this provider.", title="Provider", enum=[choices.NONE, *choices.providers()])
+]
+CaseNumber = Annotated[
+    str,
+    form(
+        "Only requests of this case: your unit's own number.",
+        title="Case number",
+        write="the case's number as the board shows it, or nothing",
+        pattern="^[^@]*$",
+        max_length=120,
+    ),
+]
+Instrument = Annotated[
+    str, form("Only requests under this law.", title="Legal basis", enum=[choices.NONE, *choices.instruments()])
+]
+Standing = Annotated[str, form("Only requests that stand so.", title="State", enum=["", *OPEN])]
+Before = Annotated[
+    date | None,
+    form(
+        "Only holds that end (strictly counted) before this day.",
+        title="Ends before",
+        write="a day such as 2027-01-31",
+    ),
+]
+Confirm = Annotated[
+    str,
+    form(
+        "Leave it empty: you are shown first what would be done, with a link that fills this in.",
+        title="Confirm",
+        write="nothing, or what the preview's link filled in",
+        pattern="^([0-9a-f]{16})?$",
+    ),
+]
+
+
+@form_flow("release-many", called="release many")
+async def release_many(
+    *,
+    provider: Provider = "",
+    case: CaseNumber = "",
+    instrument: Instrument = "",
+    state: Standing = "",
+    ends_before: Before = NOT_PICKED,
+    because: Because,
+    by: Person,
+    confirm: Confirm = "",
+) -> State[Any]:
+    """End many holds and tell the providers. This cannot be taken back. First you are shown which."""
+    return await carry_out("release", _release_many, of=release_many, given=locals())
+
+
+@form_flow("extend-many", called="extend many")
+async def extend_many(
+    *,
+    provider: Provider = "",
+    case: CaseNumber = "",
+    instrument: Instrument = "",
+    state: Standing = "",
+    ends_before: Before = NOT_PICKED,
+    by: Person,
+    confirm: Confirm = "",
+) -> State[Any]:
+    """Extend many holds now, where the law allows it. First you are shown which."""
+    return await carry_out("extend", _extend_many, of=extend_many, given=locals())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Wanted:
+    """Which requests. "" and None: whatever it is."""
+
+    provider: str = ""
+    case: str = ""
+    instrument: str = ""
+    state: str = ""
+    ends_before: date | None = None
+
+    def rows(self, office: Office) -> Iterator[Row]:
+        """The open requests that are meant, by id. At least one thing must be said: not everything there is.
+
+        Raises:
+            ReplyError: nothing is said of which ones.
+        """
+        if not any((self.provider, self.case, self.instrument, self.state, self.ends_before)):
+            raise ReplyError("say which requests: fill in at least one of provider, case, legal basis, state, end")
+        found = office.ledger.rows(open_only=False, case=self.case.strip())
+        yield from sorted((row for row in found if self._means(row)), key=lambda row: row.request)
+
+    def _means(self, row: Row) -> bool:
+        provider, instrument = choices.meant(self.provider), choices.meant(self.instrument)
+        ends = self.ends_before.isoformat() if self.ends_before else ""
+        return (
+            row.state in ((self.state,) if self.state else OPEN)
+            and provider in ("", row.provider)
+            and instrument in ("", row.instrument)
+            and (not ends or (row.strict_on != "" and row.strict_on < ends))
+        )
+
+    def fields(self) -> dict[str, str]:
+        """As they are filled in on the form."""
+        told = {name: getattr(self, name) for name in ("provider", "case", "instrument", "state")}
+        ends = {"ends_before": self.ends_before.isoformat()} if self.ends_before else {}
+        return {name: value for name, value in told.items() if value} | ends
+
+
+def _release_many(run: Run, *, because: str, by: str, confirm: str, **filters: Any) -> Outcome:
+    by_one_person(run.office, "REQUEST")
+
+    def enter(office: Office, request: str) -> None:
+        release(office, request, because=because, by=by, unless=answering(office))
+
+    wanted = Wanted(**filters)
+    able = {
+        row.request: row for row in wanted.rows(run.office) if run.office.hold(row.request).release_asked_at is None
+    }
+    job = Job(verb="release", done="released", wanted=wanted, given={"because": because, "by": by}, enter=enter)
+    return job.carry_out(run, list(able.values()), (), confirm)
+
+
+def _extend_many(run: Run, *, by: str, confirm: str, **filters: Any) -> Outcome:
+    def enter(office: Office, request: str) -> None:
+        extend(office, request, by=by, unless=answering(office))
+
+    wanted = Wanted(**filters)
+    able, unable = list[Row](), list[tuple[Row, str]]()
+    for row in wanted.rows(run.office):
+        try:
+            can_extend(run.office, run.office.hold(row.request))
+            able.append(row)
+        except ReplyError as error:
+            unable.append((row, str(error).removeprefix(f"{row.request}: ")))
+    job = Job(verb="extend", done="extended", wanted=wanted, given={"by": by}, enter=enter)
+    return job.carry_out(run, able, unable, confirm)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Job:
+    """One kind of work on many requests. `given`: what else is filled in on the form; `enter` asks for one request."""
+
+    verb: str
+    done: str
+    wanted: Wanted
+    given: dict[str, str]
+    enter: Callable[[Office, str], None]
+
+    def carry_out(self, run: Run, able: Sequence[Row], unable: Sequence[tuple[Row, str]], confirm: str) -> Outcome:
+        """Show what would be done, or do it where exactly that was confirmed."""
+        requests = [row.request for row in able]
+        digest = self.digest(requests)
+        if not able:
+            why = f"; {number(len(unable), 'request')} cannot be: see the page of this run" if unable else ""
+            return Outcome(
+                text=f"There is nothing to {self.verb}{why}.", page=self._page(able, unable, "") if unable else None
+            )
+        if confirm != digest:
+            changed = "The requests are not the same any more; nothing was done. " if confirm else ""
+            text = (
+                f"{changed}{number(len(able), 'request')} would be {self.done}. Nothing is done yet: look at them and"
+            )
+            text += " confirm with the link on this run's page (Artifacts)."
+            return Outcome(text=text, failed=bool(confirm), page=self._page(able, unable, digest))
+        return self._work(run, requests)
+
+    def digest(self, requests: Sequence[str]) -> str:
+        """What stands for exactly this work on exactly these requests."""
+        what = "\n".join([self.verb, self.given.get("because", ""), *requests])
+        return hashlib.sha256(what.encode()).hexdigest()[:16]
+
+    def _work(self, run: Run, requests: Sequence[str]) -> Outcome:
+        """A part at a time: asked for, then said to the providers, side by side."""
+        report, asked = Report(at=run.office.now()), 0
+        for start in range(0, len(requests), AT_ONCE):
+            if run.errand.stop.is_set():
+                break
+            part = []
+            for request in requests[start : start + AT_ONCE]:
+                try:
+                    self.enter(run.office, request)
+                    part.append(request)
+                except (ReplyError, LedgerError, LookupError) as error:
+                    report.failures.append((request, in_words(error)))
+            asked += len(part)
+            report.add(work_on(run.office, part, progress=run.progress, stop=run.errand.stop, each=run.each))
+            run.say(f"{min(start + AT_ONCE, len(requests))} of {len(requests)} looked at")
+        left = len(requests) - asked
+        text = f"{self.verb} asked for at {number(asked, 'request')}."
+        text += f" {number(left, 'request')} not: see the log of this run." if left else ""
+        return Outcome(text=text.capitalize(), data={"asked": asked, "left": left}, report=report)
+
+    def _page(self, able: Sequence[Row], unable: Sequence[tuple[Row, str]], digest: str) -> Page:
+        """What would be done: how many, which, and the link that does it."""
+        lines = [f"# {self.verb.capitalize()} many: {number(len(able), 'request')}", ""]
+        if digest:
+            again = link(self.wanted.fields() | self.given | {"confirm": digest})
+            how = f"[**{self.verb.capitalize()} these {len(able)}**]({again})" if again else f"Confirm: `{digest}`"
+            lines += [f"Nothing is done yet. {how} opens the form again, filled in; send it.", ""]
+        lines += [f"* {count} at {name}" for name, count in sorted(Counter(row.provider for row in able).items())]
+        lines += [
+            "",
+            "| request | case | provider | legal basis | state | ends (strict) |",
+            "|---|---|---|---|---|---|",
+        ]
+        lines += [_row(row) for row in able[:SHOWN]]
+        lines += [f"\nand {len(able) - SHOWN} more."] if len(able) > SHOWN else []
+        if unable:
+            lines += ["", f"## Cannot be {self.done}: {number(len(unable), 'request')}", ""]
+            lines += [f"* {row.request}: {why}" for row, why in unable[:SHOWN]]
+            lines += [f"* and {len(unable) - SHOWN} more"] if len(unable) > SHOWN else []
+        return Page(key=f"preview-{self.verb}-many", text="\n".join(lines))
+
+
+def _row(row: Row) -> str:
+    ends = day(row.strict_on) if row.strict_on else ""
+    case = row.case.replace("|", "\\|")
+    return f"| {row.request} | {case} | {row.provider} | {row.instrument} | {STATES.get(row.state, row.state)} | {ends} |"

@@ -1,0 +1,332 @@
+"""The desk of `holdfast demo --desk` as a process of its own, and a clerk who works on it in a browser."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Self
+
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
+from prefect_support import wait_for
+
+from flows import settings
+from flows.office import Office, office
+from flows.work_items import WorkItem, open_items
+
+ROOT = Path(__file__).parents[2]
+CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
+PATIENCE = 30.0
+"""Seconds for what a busy machine may take; nothing waits so long on a quiet one."""
+
+PICTURES = os.environ.get("HOLDFAST_PICTURES", "")
+"""A folder for the guide's pictures; none are made where this is not set."""
+
+WINDOW = {"width": 1440, "height": 900}
+
+
+def chromium() -> str:
+    """The browser of this machine; "" where there is none."""
+    return next((path for name in CHROMIUMS if (path := shutil.which(name))), "")
+
+
+class Desk:
+    """`holdfast demo --desk`, running, in a folder that stays."""
+
+    def __init__(self, folder: Path) -> None:
+        self.kept = folder / "kept"
+        self.log = folder / "desk.log"
+        environ = {key: value for key, value in os.environ.items() if not key.startswith(("HOLDFAST_", "PREFECT_"))}
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-c", "from desk.cli import main; main()", "demo", "--desk", "--keep", self.kept],
+                env=environ,
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        try:
+            wait_for(self._open, seconds=120, what="the desk")
+        except BaseException:
+            self.stop()
+            raise
+        told = self.said()
+        self.queue = _address(told, "Desk queue")
+        self.board = _address(told, "Board")
+        self.forms = _address(told, "All forms")
+        self.ui = self.forms.removesuffix("/deployments")
+        self.environ = dict(re.findall(r"((?:HOLDFAST|PREFECT)_\w+)=(\S+)", told))
+
+    def _open(self) -> bool:
+        assert self.process.poll() is None, self.said()
+        return "Ctrl-C ends it" in self.said()
+
+    def said(self) -> str:
+        """What it has printed so far."""
+        return self.log.read_text()
+
+    @contextmanager
+    def office(self) -> Iterator[Office]:
+        """The desk's own office, as another terminal would open it."""
+        with office(settings.load(self.environ)) as opened:
+            yield opened
+
+    def items(self) -> tuple[WorkItem, ...]:
+        """What needs a person now, as the ledger has it."""
+        with self.office() as opened:
+            return open_items(opened)
+
+    def item(self, kind: str) -> WorkItem:
+        """The first open item of a kind."""
+        return next(each for each in self.items() if each.kind == kind)
+
+    def kinds(self, request: str) -> list[str]:
+        """The kinds of event of a request, in order."""
+        with self.office() as opened:
+            return [each.kind for each in opened.ledger.events(request)]
+
+    def ask(self, path: str, document: dict[str, Any]) -> Any:
+        """POST to the Prefect server."""
+        request = urllib.request.Request(  # noqa: S310
+            f"{self.ui}/api{path}", data=json.dumps(document).encode(), headers={"Content-Type": "application/json"}
+        )
+        with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
+            return json.load(answer)
+
+    def sends(self) -> dict[str, int]:
+        """How often the sending of each request took effect, by the played providers' own account."""
+        with urllib.request.urlopen(f"{self.environ['HOLDFAST_SANDBOX_URL']}/_account", timeout=20) as answer:  # noqa: S310
+            providers = json.load(answer)["providers"].values()
+        effects = [each for one in providers for each in one["effects"] if each["action"] == "send"]
+        return {each["request"]: each["count"] for each in effects}
+
+    def processes(self) -> list[int]:
+        """Everything that it has started and that runs, itself included."""
+        found = [self.process.pid] if self.process.poll() is None else []
+        for path in Path("/proc").glob("[0-9]*"):
+            try:
+                if str(self.kept).encode() in (path / "environ").read_bytes():
+                    found.append(int(path.name))
+            except OSError:
+                continue
+        return sorted(set(found) - {os.getpid()})
+
+    def stop(self) -> int:
+        """Press Ctrl-C; gives its exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        return self.process.wait(60)
+
+
+def _address(told: str, name: str) -> str:
+    found = re.search(rf"^ +{name} +(http://127\.0\.0\.1:\d+/\S+)$", told, re.MULTILINE)
+    assert found, told
+    return found[1]
+
+
+class Clerk:
+    """Somebody at the desk, with a browser. `strangers`: addresses elsewhere that a page asked for; they get nothing."""
+
+    def __init__(self, browser: Browser, desk: Desk, *, scheme: str = "dark", base: str = "") -> None:
+        self.desk = desk
+        self.base = base or desk.ui
+        self.strangers: list[str] = []
+        self.context: BrowserContext = browser.new_context(viewport=WINDOW, color_scheme=scheme)  # type: ignore[arg-type]
+        self.context.set_default_timeout(PATIENCE * 1000)
+        self.context.route(re.compile(r"^https?://(?!127\.0\.0\.1[:/])"), self._stranger)
+
+    def _stranger(self, route: Route) -> None:
+        self.strangers.append(route.request.url)
+        route.abort()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.context.close()
+
+    def open(self, address: str, heading: str) -> Page:
+        """A page of the desk in a new tab, once its heading is there."""
+        page = self.context.new_page()
+        page.goto(address.replace(self.desk.ui, self.base))
+        page.get_by_role("heading", name=heading).first.wait_for()
+        return page
+
+    def queue(self) -> Page:
+        """The desk queue, as it is now."""
+        return self.open(self.desk.queue, "Desk queue")
+
+    def follow(self, link: Locator, heading: str) -> Page:
+        """Follow a link to another page. One UI opens a tab for it."""
+        if link.get_attribute("target") == "_blank":
+            with self.context.expect_page() as opened:
+                link.click()
+            page = opened.value
+        else:
+            link.click()
+            page = link.page
+        page.get_by_role("heading", name=heading).first.wait_for()
+        return page
+
+    def press(self, link: Locator) -> Form:
+        """Follow a link to a form."""
+        return Form(self.follow(link, "Parameters"))
+
+    def form(self, name: str) -> Form:
+        """A form without anything filled in, from the list of all forms."""
+        page = self.open(self.desk.forms, "Deployments") if False else self.context.new_page()
+        page.goto(f"{self.base}/deployments")
+        page.get_by_placeholder("Search deployments").fill(name)
+        page.get_by_role("link", name=name, exact=True).click()
+        page.get_by_role("button", name="Run", exact=True).click()
+        page.get_by_role("link", name="Custom run").click()
+        page.get_by_role("heading", name="Parameters").wait_for()
+        return Form(page)
+
+
+def row(page: Page, *texts: str) -> Locator:
+    """The row of a table that holds all of these."""
+    rows = page.get_by_role("row")
+    for text in texts:
+        rows = rows.filter(has_text=text)
+    return rows
+
+
+class Form:
+    """A form in the older of Prefect's UIs. Its labels lead to no field, so a field is found by what surrounds both."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        page.get_by_role("button", name="Submit").wait_for()
+
+    def field(self, title: str) -> Locator:
+        """The field of a title, wherever it stands; `Case > Unit` where a part of the form is meant."""
+        found: Locator = self.page.locator("body")
+        for part in title.split(" > "):
+            label = self.page.locator(":scope > .p-label__header > .p-label__label")
+            exactly = re.compile(rf"^\s*{re.escape(part)}( \(Optional\))?\s*$")
+            found = found.locator(".p-label").filter(has=label.filter(has_text=exactly))
+        return found.first
+
+    def fill(self, title: str, text: str) -> Self:
+        self.field(title).get_by_role("textbox").first.fill(text)
+        return self
+
+    def value(self, title: str) -> str:
+        """What is filled in."""
+        return self.field(title).get_by_role("textbox").first.input_value()
+
+    def choose(self, title: str, entry: str) -> Self:
+        """Choose the entry with a text, by the keyboard: the list closes itself while the page scrolls."""
+        self.field(title).locator(".p-select-button__control").first.focus()
+        self.page.keyboard.press("ArrowDown")
+        self.page.locator(".p-select-option").filter(has_text=entry).first.click()
+        return self
+
+    def chosen(self, title: str) -> str:
+        """What is chosen in a drop-down."""
+        return self.field(title).locator(".p-select-button__control").first.inner_text().strip()
+
+    def submit(self) -> Run:
+        """Press "Submit" and go to the run."""
+        self.page.get_by_role("button", name="Submit").click()
+        self.page.get_by_role("button", name="View run").last.click()
+        return Run(self.page)
+
+
+class NewForm:
+    """A form in the newer UI, whose labels lead to their fields."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+
+    def field(self, title: str) -> Locator:
+        """The field of a title."""
+        return self.page.get_by_role("textbox", name=re.compile(rf"^{re.escape(title)}( \(Optional\))?$"))
+
+    def fill(self, title: str, text: str) -> Self:
+        self.field(title).fill(text)
+        return self
+
+    def value(self, title: str) -> str:
+        """What is filled in."""
+        return self.field(title).input_value()
+
+    def submit(self) -> None:
+        """Press "Submit", and wait until it is taken."""
+        self.page.get_by_role("button", name="Submit").click()
+        self.page.get_by_text(re.compile("scheduled|created", re.IGNORECASE)).first.wait_for()
+
+
+class Run:
+    """A run's page."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        page.wait_for_url(re.compile(r"/runs/flow-run/[0-9a-f-]{36}"))
+        found = re.search(r"flow-run/([0-9a-f-]{36})", page.url)
+        assert found
+        self.id = found[1]
+
+    def done(self) -> Self:
+        return self._ended("Completed")
+
+    def failed(self) -> Self:
+        return self._ended("Failed")
+
+    def _ended(self, how: str) -> Self:
+        said = self.log()
+        assert f"Finished in state {how}(" in said, said
+        expect(self.page.get_by_text(how, exact=True).first).to_be_visible()
+        return self
+
+    def log(self) -> str:
+        """What the page's log says."""
+        last = self.page.get_by_text("Finished in state").first
+        last.wait_for()
+        return str(self.page.get_by_role("tabpanel").first.inner_text())
+
+    def says(self, *texts: str) -> Self:
+        """Expect these on the page, in its log."""
+        said = " ".join(self.log().split())
+        assert [text for text in texts if text not in said] == [], said
+        return self
+
+    def parameters(self) -> str:
+        """What the page shows of what was typed."""
+        self.page.get_by_text("Parameters", exact=True).click()
+        panel = self.page.get_by_role("tabpanel").filter(has=self.page.locator("code, pre")).first
+        panel.wait_for()
+        return str(panel.inner_text())
+
+
+def gone(page: Page, text: str, *, seconds: float = PATIENCE) -> None:
+    """Wait until a page, opened again and again, does not hold a text any more."""
+
+    def look() -> bool:
+        page.reload()
+        page.get_by_role("heading", name="Desk queue").first.wait_for()
+        return page.get_by_text(text).count() == 0
+
+    wait_for(look, seconds=seconds, what=f"the page without “{text}”")
+
+
+def picture(page: Page, name: str, *, clip: Sequence[Locator] = ()) -> None:
+    """Keep what the page shows as a picture of the guide, where pictures are asked for."""
+    if PICTURES:
+        path = Path(PICTURES).resolve() / f"{name}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=path, animations="disabled")
+
+
+__all__ = ["Clerk", "Desk", "Form", "NewForm", "Run", "chromium", "expect", "gone", "picture", "row"]

@@ -1,0 +1,288 @@
+"""No account in Prefect: every form through a real `holdfast serve`, every way of failing, then a search of it all.
+
+Each place where something can be typed has a canary of its own, so that what is found says where it came from.
+What is searched: the whole database, row by row and as a file after a vacuum; the server's log and the worker's
+output, both at DEBUG; every file that Prefect's client has left.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import sqlite3
+import threading
+import urllib.error
+from collections.abc import Iterator, Sequence
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+from forms_support import typed_case
+from prefect_support import (
+    CANARY,
+    Cable,
+    LiveUnit,
+    PlayedProviders,
+    PrefectServer,
+    disguises,
+    reply,
+    server,
+    wait_for,
+)
+from serving_support import BUSY, Serve, deployment, ended, hang_up
+
+pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("on a clock")]
+
+ACCOUNT = "canary.typed@example.com"
+OTHERS = {
+    "username": "canary_username_77",
+    "ip": "192.0.2.77",
+    "facts": "the canary’s façade was diverted",  # not ASCII: JSON may write it otherwise
+    "officer": "Canary officer of the watch",
+    "badge": "CANARY-1042",
+    "email": "canary.officer@police.example.com",
+    "necessity": "canary necessity of the data",
+    "strange key": "canary.key@example.com",
+    "wrong field": "canary.country@example.com",
+    "unchecked": "canary.unchecked@example.com",
+    "reference": "canary_reference_of_nobody",
+    "fault": "canary.fault@example.com",
+    "killed": "canary.killed@example.com",
+}
+"""What may be typed, by where. The accounts of a case's own requests are in `LiveUnit.register`."""
+
+
+def shapes(value: str) -> dict[str, bytes]:
+    """How a value may stand somewhere: as it is, encoded, and as JSON writes it, once and in a text within JSON."""
+    once = json.dumps(value)[1:-1]
+    return disguises(value) | {
+        "json": once.encode(),
+        "json in json": json.dumps(once)[1:-1].encode(),
+        "json with \\u0040": once.replace("@", "\\u0040").encode(),
+        "other case": value.upper().encode(),
+    }
+
+
+def found_in(content: bytes, canaries: Sequence[str]) -> list[str]:
+    """Which canaries stand there, and how."""
+    return [f"{value}: {name}" for value in canaries for name, shape in shapes(value).items() if shape in content]
+
+
+def searched(prefect: PrefectServer, unit: LiveUnit, canaries: Sequence[str]) -> list[str]:
+    """Every place where a canary stands: table and column, or file."""
+    copy = unit.folder / "prefect-vacuumed.db"
+    tables = "SELECT name FROM sqlite_master WHERE type = 'table'"
+    with sqlite3.connect(f"file:{prefect.home / 'prefect.db'}?mode=ro", uri=True) as database:
+        database.execute("VACUUM INTO ?", (str(copy),))
+        places = [
+            f"table {table}: {place}"
+            for (table,) in database.execute(tables).fetchall()
+            for row in database.execute(f'SELECT * FROM "{table}"')  # noqa: S608
+            for value in row
+            if isinstance(value, str | bytes)
+            for place in found_in(value.encode() if isinstance(value, str) else value, canaries)
+        ]
+    database.close()
+    files = [copy, prefect.log, *unit.folder.glob("serve-*.log")]
+    folders = prefect.home / "storage", unit.folder / "client"
+    files += [each for folder in folders for each in folder.rglob("*") if each.is_file()]
+    return places + [f"{path.name}: {place}" for path in files for place in found_in(path.read_bytes(), canaries)]
+
+
+def press_anyhow(server: PrefectServer, flow: str, parameters: dict[str, Any]) -> str:
+    """Press "Run" with "Validate parameters" switched off, as anybody may."""
+    path = f"/deployments/{deployment(server, flow)['id']}/create_flow_run"
+    pressed: list[str] = []
+
+    def press_it() -> bool:
+        try:
+            pressed.append(server.ask(path, {"parameters": parameters, "enforce_parameter_schema": False})["id"])
+        except urllib.error.HTTPError as error:
+            if error.code != BUSY:
+                raise
+        return bool(pressed)
+
+    wait_for(press_it, seconds=10, what="the server, whose database is busy")
+    return pressed[0]
+
+
+class Trap(Cable):
+    """A way to a server on which the scrubbing of a run is lost, and with it all that comes after."""
+
+    def __init__(self, address: str) -> None:
+        self.caught = threading.Event()
+        super().__init__(address)
+
+    def _pump(self, one: socket.socket, other: socket.socket) -> None:
+        try:
+            while data := one.recv(65536):
+                if b'"parameters":{"case":{}' in data.replace(b" ", b""):
+                    self.caught.set()
+                if not self.caught.is_set():
+                    other.sendall(data)
+        except OSError:
+            pass
+        finally:
+            for end in (one, other):
+                hang_up(end)
+
+
+Form = tuple[str, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def played() -> Iterator[PlayedProviders]:
+    running = PlayedProviders()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def unit(tmp_path: Path, prefect: PrefectServer, played: PlayedProviders) -> LiveUnit:
+    unit = LiveUnit(tmp_path, prefect.api, PREFECT_LOGGING_LEVEL="DEBUG")
+    unit.provider("alpha", played.address("alpha"))
+    played.trouble("alpha", {})
+    return unit
+
+
+def of_canaries(provider: str) -> dict[str, Any]:
+    """A case in which everything that can be typed is a canary."""
+    typed = typed_case(provider, value=ACCOUNT)
+    typed["case"] |= {name: OTHERS[name] for name in ("facts", "officer", "badge", "email")}
+    typed["requests"][0] |= {
+        "provider": f"{provider} ({provider})" if provider != "alpha" else "alpha",
+        "necessity": OTHERS["necessity"],
+        "accounts": [
+            {"type": "email", "value": ACCOUNT},
+            {"type": "username", "value": OTHERS["username"]},
+            {"type": "ip", "value": f"{OTHERS['ip']}:51820", "used_from": "2026-11-01T00:00:00Z"},
+        ],
+    }
+    return typed
+
+
+def typed_wrongly() -> list[dict[str, Any]]:
+    """Cases that the server's schema would have refused, and such as it lets through."""
+    country = of_canaries("alpha")
+    country["case"]["country"] = OTHERS["wrong field"]
+    inner = of_canaries("alpha")
+    inner["case"][OTHERS["strange key"]] = OTHERS["unchecked"]
+    return [
+        country,
+        inner,
+        of_canaries("alpha") | {OTHERS["strange key"]: 1, "more": {"value": OTHERS["unchecked"]}},
+        of_canaries("alpha") | {"by": OTHERS["username"]},  # who enters it is the account
+        {"case": OTHERS["unchecked"], "requests": OTHERS["unchecked"], "by": OTHERS["unchecked"]},
+        {"requests": [OTHERS["unchecked"]], "by": {"name": OTHERS["unchecked"]}},
+        {OTHERS["strange key"]: OTHERS["unchecked"]},
+    ]
+
+
+def wrong_entries(held: str) -> list[Form]:
+    """Every other form, with something in it that must not be there."""
+    by, typed = {"by": "Contact team"}, OTHERS["unchecked"]
+    return [
+        ("record-reply", {"request": typed, "kind": typed, "by": typed}),
+        ("record-reply", {"request": held, "kind": "acknowledged", "on": typed, **by}),
+        ("record-reply", {"request": held, "kind": "mla-sent", "on": "2026-11-20", "reference": CANARY, **by}),
+        ("record-reply", {OTHERS["strange key"]: 1}),
+        ("acknowledge-escalation", {"request": held, "matter": typed, **by}),
+        ("extend-request", {"request": [typed], **by}),
+        ("release-request", {"request": held, "because": typed, **by}),
+        ("take-out-packet", {"request": held, "way": typed, **by}),
+        ("escalate", {"request": typed}),
+        ("issue-requests", {"request_ids": [typed]}),
+        ("issue-requests", {"request_ids": typed}),
+        ("extend-many", {"provider": typed, "case": typed, **by}),
+        ("release-many", {"because": typed, "confirm": typed, **by}),
+        ("weekly-report", {"week": typed}),
+        ("preserve-draft", {"draft": typed, **by}),
+    ]
+
+
+def right_entries(held: str, other: str) -> list[Form]:
+    """Every other form, filled in as it should be; `other` is refused by a provider that quotes its account."""
+    by = {"by": "Contact team"}
+    return [
+        ("issue-requests", {"request_ids": [held, other]}),
+        ("record-reply", {"request": held, "kind": "mla-sent", "on": "2026-11-20", "reference": "OIA-77", **by}),
+        ("acknowledge-escalation", {"request": held, **by}),
+        ("extend-request", {"request": held, **by}),
+        ("take-out-packet", {"request": other, **by}),
+        ("escalate", {"request": other}),
+        ("extend-many", {"state": "in-force", **by}),
+        ("release-many", {"state": "in-force", "because": "the case was closed", **by}),
+        ("release-request", {"request": held, "because": "the case was closed", **by}),
+        ("weekly-report", {}),
+        ("preserve-draft", {"draft": held, **by}),
+        ("sweep-holds", {}),
+        ("tidy-up", {}),
+    ]
+
+
+class TestNoAccountIsInPrefect:
+    def test_after_every_form_and_every_failure(self, unit: LiveUnit, prefect: PrefectServer) -> None:
+        quoted: list[bytes] = []
+
+        def echo(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+            quoted.append(body)
+            reply(handler, 422, json.dumps({"error": f"cannot process {body.decode()}"}).encode())
+
+        def run(*forms: Form) -> list[dict[str, Any]]:
+            """Press one after the other: a server on SQLite is slower with many at once."""
+            return [ended(prefect, press_anyhow(prefect, *form)) for form in forms]
+
+        with server(echo) as address:
+            unit.provider("echo", address)
+            held, other = unit.register("alpha", "echo")
+            serve = Serve(unit).ready()
+            try:
+                (kept,) = run(("preserve-case", of_canaries("alpha")))
+                assert kept["state_type"] == "COMPLETED", kept["state"]["message"]
+                refused = of_canaries("echo")
+                refused["case"]["reference"] = "CY-2026-0413"
+                again = of_canaries("alpha")  # the same accounts a second time
+                wrong = [("preserve-case", each) for each in (refused, again, *typed_wrongly())] + wrong_entries(held)
+                for form, run_of_it in zip(wrong, run(*wrong), strict=True):
+                    assert run_of_it["state_type"] == "FAILED", form[0]
+                    assert "a fault of Holdfast" not in run_of_it["state"]["message"]
+                for run_of_it in run(*right_entries(held, other)):
+                    assert "a fault of Holdfast" not in run_of_it["state"]["message"]
+            finally:
+                serve.stop()
+        assert any(ACCOUNT.encode() in body for body in quoted), "the provider quoted the account"
+        assert prefect.run(kept["id"])["parameters"]["case"] == {}
+        places = searched(prefect, unit, [held, ACCOUNT, *OTHERS.values(), CANARY])
+        assert [each for each in places if held in each], "the search finds what is there"
+        assert [each for each in places if held not in each] == []
+
+    def test_after_a_power_cut_between_registering_and_scrubbing(
+        self, unit: LiveUnit, prefect: PrefectServer, played: PlayedProviders
+    ) -> None:
+        typed = typed_case("alpha", value=OTHERS["killed"])
+        typed["case"]["reference"] = "CY-2026-0999"
+        trap = Trap(prefect.api)
+        unit.environ["PREFECT_API_URL"] = trap.address
+        serve = Serve(unit).ready()
+        run = press_anyhow(prefect, "preserve-case", typed)
+        assert trap.caught.wait(30), "it scrubs"
+        serve.kill()
+        trap.cut()
+
+        def registered() -> list[str]:
+            with unit.office() as office:
+                return [row.request for row in office.ledger.rows(open_only=False, case="CY-2026-0999")]
+
+        assert len(registered()) == 1, "it is registered before it is scrubbed"
+        assert prefect.run(run)["parameters"]["case"], "it is not scrubbed yet"
+        unit.environ["PREFECT_API_URL"] = prefect.api
+        serve = Serve(unit).ready()
+        try:
+            wait_for(lambda: prefect.run(run)["parameters"].get("case") == {}, seconds=30, what="the scrubbing")
+            wait_for(lambda: played.effects(registered()[0]), seconds=30, what="the sending")
+        finally:
+            serve.stop()
+        assert len(registered()) == 1
+        assert played.effects(registered()[0]) == 1
+        assert searched(prefect, unit, [OTHERS["killed"]]) == []
