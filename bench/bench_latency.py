@@ -127,7 +127,7 @@ def _ways(folder: Path, server: Any, stack: ExitStack) -> Iterator[tuple[str, di
     with _process(environ | {"PREFECT_RUNNER_POLL_FREQUENCY": "1"}, sys.executable, "-c", RUNNER):
         yield "runner", beside(measured(SLOW))
     prefect = str(PROGRAMS / "prefect")
-    for words in (("work-pool", "create", "holdfast", "--type", "process"), ("deploy", "--name", f"{FLOW}/{NAME}")):
+    for words in (("work-pool", "create", "holdfast", "--type", "process"), ("deploy", "--all")):
         subprocess.run([prefect, "--no-prompt", *words], env=environ, cwd=ROOT, check=True, capture_output=True)
     worker = (prefect, "worker", "start", "--pool", "holdfast", "--type", "process")
     with _process(environ | {"PREFECT_WORKER_QUERY_SECONDS": "1"}, *worker):

@@ -81,8 +81,8 @@ async def carry_out(
 ) -> State[Any]:
     """Do the plain work of a run in a thread, in an office opened from the environment; gives the run's end.
 
-    What is done is on the pages before the run ends, where that is quick enough. What was entered wrongly is taken out
-    of the run's parameters, as far as it could name somebody.
+    What is done is on the pages before the run ends, where that is quick enough. What was entered wrongly is taken
+    out of the run's parameters, as far as it could name somebody.
 
     Args:
         step: the word that a provider's task run is named with ("send", "sweep").
@@ -114,6 +114,7 @@ async def carry_out(
     except asyncio.CancelledError:
         if lent is None:  # a person cancelled the run; the acts in hand are finished
             errand.stop.set()
+        await scrubber.cut_short()
         raise
     except Exception as error:  # none of ours may reach Prefect's engine
         done = Outcome(text=in_words(error, of), failed=True)

@@ -1,1 +1,4 @@
-"""The forms that a person fills in in the Prefect UI, one flow each: checked here, entered in the ledger, never kept in Prefect."""
+"""The forms that a person fills in in the Prefect UI, one flow each.
+
+What is entered is checked here and recorded in the ledger; Prefect keeps no more of it than the record shows anyway.
+"""

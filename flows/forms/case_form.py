@@ -291,7 +291,7 @@ _WORDS: Mapping[str, str] = {
     r"if the request was sent, write sent_on instead": "if the request was sent, choose that as what the day is",
     r"give from:": 'fill in "From":',
     r"give identifiers, or an identifiers_file with at least one row": "add an account",
-    r"(did you mean [^;]*|known here: [^;]*); `holdfast (providers|instruments) list` shows all": "choose from the list",
+    r"(did you mean|known here:) [^;]*; `holdfast (providers|instruments) list` shows all": "choose from the list",
     r" \(`holdfast (providers|instruments) list`\)": "",
 }
 """What a case file calls a thing, and what the form does."""

@@ -1,8 +1,8 @@
 """The drop-downs that come from the catalogues: what is shown, and the id behind it.
 
 They are read once, where a form is made: `holdfast serve` and `prefect deploy` make the forms anew whenever they
-start, so a provider that the unit has added stands in them from then on. What a run then checks is the catalogue as it
-is at that moment.
+start, so a provider that the unit has added stands in them from then on. What a run then checks is the catalogue as
+it is at that moment.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ def _catalogue() -> Catalogue | None:
 def providers() -> list[str]:
     """Every provider of the unit's catalogue, by name."""
     known = _catalogue()
-    return _sorted(shown(each.terms.name, id) for id, each in known.providers.items()) if known else []
+    return _sorted(shown(each.terms.name, name) for name, each in known.providers.items()) if known else []
 
 
 def instruments() -> list[str]:
     """Every instrument that a request can be sent under, by country."""
     known = _catalogue()
-    return [shown(each.title, id) for id, each in known.instruments.items() if each.sendable] if known else []
+    return [shown(each.title, name) for name, each in known.instruments.items() if each.sendable] if known else []
 
 
 def profiles() -> list[str]:

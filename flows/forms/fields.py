@@ -59,8 +59,8 @@ Person = Annotated[
 Matter = Annotated[
     str,
     form(
-        "Filled in by the links of the desk queue: which item this answers. If it is settled already, you are told, and"
-        " nothing is entered. Leave it as it is.",
+        "Filled in by the links of the desk queue: which item this answers. If it is settled already, you are told,"
+        " and nothing is entered. Leave it as it is.",
         title="Item",
         write="nothing, or what the link of the desk queue filled in",
         pattern="^[A-Za-z0-9:._-]*$",
@@ -79,9 +79,9 @@ class NotPicked:
 NOT_PICKED: Any = NotPicked()
 """The default of a day or an instant that may be left out.
 
-The schema must say that it is a day and nothing else, or Prefect asks first of which type it is to be. Then it must not
-have a default either: a null or an empty text, which Prefect would send back, is no day. What cannot be written as JSON
-pydantic leaves out of the schema, with a warning that tells us nothing new.
+The schema must say that it is a day and nothing else, or Prefect asks first of which type it is to be. Then it must
+not have a default either: a null or an empty text, which Prefect would send back, is no day. What cannot be written
+as JSON pydantic leaves out of the schema, with a warning that tells us nothing new.
 """
 
 warnings.filterwarnings("ignore", "Default value not picked is not JSON serializable", PydanticJsonSchemaWarning)

@@ -51,7 +51,7 @@ Instrument = Annotated[
 ]
 Standing = Annotated[str, form("Only requests that stand so.", title="State", enum=["", *OPEN])]
 Before = Annotated[
-    date | None,
+    Day,
     form(
         "Only holds that end (strictly counted) before this day.",
         title="Ends before",
@@ -170,7 +170,7 @@ def _extend_many(run: Run, *, by: str, confirm: str, **filters: Any) -> Outcome:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
-    """One kind of work on many requests. `given`: what else is filled in on the form; `enter` asks for one request."""
+    """One kind of work on many requests. `given`: what else is filled in on the form; `enter` asks for one."""
 
     verb: str
     done: str
@@ -245,6 +245,7 @@ class Job:
 
 
 def _row(row: Row) -> str:
+    """A request's line of the table."""
+    case, state = row.case.replace("|", "\\|"), STATES.get(row.state, row.state)
     ends = day(row.strict_on) if row.strict_on else ""
-    case = row.case.replace("|", "\\|")
-    return f"| {row.request} | {case} | {row.provider} | {row.instrument} | {STATES.get(row.state, row.state)} | {ends} |"
+    return f"| {row.request} | {case} | {row.provider} | {row.instrument} | {state} | {ends} |"

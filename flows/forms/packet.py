@@ -50,8 +50,8 @@ async def take_out_packet(
     """Write out what a person needs to say a request by hand: steps, the letter, the identifiers to copy.
 
     The files name accounts, so they are **not shown here**: they are written to a folder on the machine that runs
-    this, for its user's eyes only, and you are told which one. That you took them out is recorded. Delete them when it
-    is done, and record what came of it.
+    this, for its user's eyes only, and you are told which one. That you took them out is recorded. Delete them when
+    it is done, and record what came of it.
     """
     return await carry_out("packet", _take_out, of=take_out_packet, given=locals())
 

@@ -1,8 +1,9 @@
 """Taking what was typed out of Prefect: a run's parameters are replaced by the ids of the requests.
 
 What is typed into the form of a case is in Prefect's database from "Submit" until here. It goes as soon as it is
-registered and sealed, before anything is sent, or as soon as it is refused; where a run was killed in between, with the
-next start of `holdfast serve` or the next tidying (`scrub_leftovers`).
+registered and sealed, before anything is sent, or as soon as it is refused; where a run was killed in between, with
+the next start of `holdfast serve` or the next tidying (`scrub_leftovers`). Of any other form, what was entered
+wrongly goes: somebody may have typed an account where none belongs.
 """
 
 from __future__ import annotations
@@ -42,8 +43,8 @@ PART = 200
 """Runs read at a time."""
 
 TOLD = (
-    "WHAT WAS TYPED IS STILL IN PREFECT: it could not be taken out of this run's parameters. Delete this run in Prefect,"
-    " or start `holdfast serve` again, which takes it out"
+    "WHAT WAS TYPED IS STILL IN PREFECT: it could not be taken out of this run's parameters. Delete this run in"
+    " Prefect"
 )
 
 
@@ -79,7 +80,7 @@ def registered_by(office: Office, run: str, given: Mapping[str, Any]) -> tuple[s
 
 @dataclass(kw_only=True)
 class Scrubber:
-    """Replaces one run's parameters. `typed`: what they are; `left`: what is to be put in their place, None if nothing."""
+    """Replaces one run's parameters. `typed` is what they are, `left` what is still to be put in their place."""
 
     loop: asyncio.AbstractEventLoop
     client: PrefectClient
@@ -113,6 +114,11 @@ class Scrubber:
         if self.left is not None:
             await self.client.update_flow_run(self.run, parameters=dict(self.left))
             self.left = None
+
+    async def cut_short(self) -> None:
+        """For a run that is cancelled: what was typed goes, whatever is done with it. Never raises."""
+        with suppress(Exception):
+            await asyncio.wait_for(self._replace(), WITHIN)
 
     async def ended(self, state: State[Any]) -> State[Any]:
         """The end of the run: what could not be scrubbed is tried again, and told where it cannot be."""

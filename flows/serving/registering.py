@@ -7,6 +7,7 @@ deployment or a schedule that was paused stays so.
 from __future__ import annotations
 
 import importlib
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -99,7 +100,9 @@ async def _deployment(
     client: PrefectClient, flow: Flow[Any, Any], served: Served, interval: timedelta | None
 ) -> tuple[UUID, bool]:
     """Have one deployment as it should be; gives its id, and whether anything was done."""
-    schema = parameter_schema(flow).model_dump_for_openapi()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a field's default that no JSON can hold is left out, and pydantic says so
+        schema = parameter_schema(flow).model_dump_for_openapi()
     together = ConcurrencyOptions(collision_strategy=ConcurrencyLimitStrategy.ENQUEUE) if served.limit else None
     wanted: dict[str, Any] = {
         "description": served.description,

@@ -69,7 +69,7 @@ def test_a_refusal_is_entered_with_its_ground(clerk: Clerk, desk: Desk) -> None:
     form = clerk.press(row(clerk.queue(), item.request).get_by_role("link", name="They refuse", exact=True))
     assert form.chosen("What happened") == "refused"
     form.choose("Ground of refusal", "over-broad").fill("Entered by", WHO)
-    picture(form.page, "refusal")
+    picture(form.page, "refusal", form.field("Ground of refusal"))
     form.submit().done().says("refused")
     with desk.office() as opened:
         last = next(each for each in opened.ledger.events(item.request) if each.kind == "refused")
@@ -82,7 +82,7 @@ def test_to_take_up_an_escalation_keeps_it_on_the_queue_under_a_name(clerk: Cler
     queue = clerk.queue()
     expect(row(queue, item.request)).to_contain_text("▲▲")
     form = clerk.press(row(queue, item.request).get_by_role("link", name="I have taken it up"))
-    picture(form.page, "taking-up")
+    picture(form.page, "taking-up", form.field("Entered by"))
     run = form.fill("Entered by", WHO).submit().done()
     picture(run.page, "run")
     gone(queue, f"{item.request}no")
@@ -121,6 +121,7 @@ def test_a_case_is_typed_sent_and_taken_out_of_the_run(clerk: Clerk, desk: Desk)
         "Unit": "Cybercrime Unit, Example Police",
         "Country": "FR",
         "Offence": "Computer-related fraud",
+        "Provisions of law": "Code pénal, art. 313-1",
         "Officer": "Duty officer",
         "Badge": "EP-1042",
         "E-mail": "duty.officer@police.example.com",
@@ -134,7 +135,7 @@ def test_a_case_is_typed_sent_and_taken_out_of_the_run(clerk: Clerk, desk: Desk)
     form.choose("Provider", "sandbox-social")
     form.choose("Legal basis", "eu.epocpr")
     form.choose("Type", "email")
-    picture(form.page, "case-form")
+    picture(form.page, "case-form", form.field("Accounts > Account"))
     run = form.submit().done()
     (request,) = set(desk.sends()) - sent
     run.says(request)

@@ -238,16 +238,12 @@ class TestAStaleLink:
         self, unit: LiveUnit, sent: str
     ) -> None:
         with unit.office() as office:
-            office.append(sent, [("clarification", {"source": "person"})])
-            work_on(office, [sent])
-            about = next(each for each in office.hold(sent).escalations if each.startswith("clarification"))
-            reply = Reply(kind="clarification-answered", by="First person")
-            record(office, sent, reply, unless=answering(office, about))
+            record(office, sent, Reply(kind="produced", by="First person"), unless=answering(office, "coverage"))
             before = unit.kinds(sent)
             with pytest.raises(ReplyError) as error:
-                record(office, sent, Reply(kind="acknowledged", by="Second"), unless=answering(office, about))
+                record(office, sent, Reply(kind="acknowledged", by="Second"), unless=answering(office, "coverage"))
         assert "this was settled by First person, " in str(error.value)
-        assert str(error.value).endswith("(clarification answered); nothing was entered")
+        assert str(error.value).endswith("(produced); nothing was entered")
         assert unit.kinds(sent) == before
 
     def test_an_item_that_never_was_is_told(self, unit: LiveUnit, sent: str) -> None:
@@ -274,7 +270,7 @@ class TestExtendingNow:
     def test_a_provider_that_is_away_is_asked_again_by_the_sweeps(
         self, unit: LiveUnit, sent: str, played: PlayedProviders
     ) -> None:
-        played.trouble("alpha", {"status": 1}, status=503)
+        played.trouble("alpha", {"unavailable": 1})
         with unit.office() as office:
             office.sleep = lambda _: None
             asking.extend(office, sent, by="Contact team")

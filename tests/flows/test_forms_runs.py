@@ -1,0 +1,214 @@
+"""The forms as runs on a real Prefect server: what a run shows, what stays of it, and a run that runs twice."""
+
+from __future__ import annotations
+
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from forms_support import carried_out, fill_in, submitted, typed_case
+from prefect_support import Cable, LiveUnit, PlayedProviders, PrefectServer
+from serving_support import hang_up
+
+pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("on a clock")]
+
+
+@pytest.fixture(scope="module")
+def played() -> Iterator[PlayedProviders]:
+    running = PlayedProviders()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def unit(tmp_path: Path, prefect: PrefectServer, played: PlayedProviders) -> LiveUnit:
+    from flows.prefect_api import prepare
+
+    unit = LiveUnit(tmp_path, prefect.api)
+    prepare(unit.environ)
+    for name in ("alpha", "beta"):
+        unit.provider(name, played.address(name))
+        played.trouble(name, {})
+    return unit
+
+
+def of_case(unit: LiveUnit, case: str = "CY-2026-0412") -> list[str]:
+    with unit.office() as office:
+        rows = list(office.ledger.rows(open_only=False, case=case))
+        return sorted((row.request for row in rows), key=lambda each: office.ledger.events(each)[0].seq)
+
+
+class TestACaseFromAForm:
+    def test_it_is_sent_and_the_run_keeps_only_the_ids(
+        self, unit: LiveUnit, prefect: PrefectServer, played: PlayedProviders
+    ) -> None:
+        from flows.forms.preserve import preserve_case
+
+        ended = fill_in(unit, prefect, preserve_case, **typed_case("alpha", "beta"))
+        requests = of_case(unit)
+        assert ended.type == "COMPLETED"
+        assert ended.message.startswith(f"2 requests registered, 2 sent: {', '.join(requests)}.")
+        found = prefect.run(ended.run)
+        assert found["parameters"] == {"case": {}, "requests": requests, "by": "Contact team"}
+        assert found["name"] == "preserve a case"
+        assert [played.effects(each) for each in requests] == [1, 1]
+
+    def test_the_same_run_carried_out_again_registers_and_sends_nothing_twice(
+        self, unit: LiveUnit, prefect: PrefectServer, played: PlayedProviders
+    ) -> None:
+        from flows.forms.preserve import preserve_case
+
+        ended = fill_in(unit, prefect, preserve_case, **typed_case("alpha"))
+        state = {"state": {"type": "SCHEDULED", "name": "Scheduled"}, "force": True}
+        prefect.ask(f"/flow_runs/{ended.run}/set_state", state)
+        carried_out(unit, preserve_case, ended.run)
+        (request,) = of_case(unit)
+        assert prefect.run(ended.run)["state_type"] == "COMPLETED"
+        assert played.effects(request) == 1
+
+    def test_a_run_that_was_cut_off_before_scrubbing_finds_what_it_registered(
+        self, unit: LiveUnit, prefect: PrefectServer, played: PlayedProviders
+    ) -> None:
+        from flows.forms.case_form import CaseEntry, RequestEntry, document
+        from flows.forms.preserve import preserve_case
+
+        typed = typed_case("alpha")
+        run = submitted(unit, preserve_case, **typed)
+        entries = [RequestEntry(**each) for each in typed["requests"]]
+        with unit.office() as office:  # what the run did before the power cut
+            from flows.casefile import check_case
+            from flows.intake import judge, register
+
+            now = office.now()
+            read = check_case(document(CaseEntry(**typed["case"]), entries, notice_accepted_by=""), now=now)
+            case, drafts, _ = judge(*read, office.catalogue, at=now)
+            registered = register(office, case, drafts, run=run)
+        carried_out(unit, preserve_case, run)
+        assert of_case(unit) == list(registered)
+        assert prefect.run(run)["parameters"]["requests"] == list(registered)
+        assert played.effects(registered[0]) == 1
+
+    def test_where_scrubbing_fails_it_is_sent_all_the_same_and_told_loudly(
+        self, unit: LiveUnit, prefect: PrefectServer, played: PlayedProviders, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from flows.forms import scrubbing
+        from flows.forms.preserve import preserve_case
+
+        monkeypatch.setattr(scrubbing, "AT_LAST", 0.5)
+        monkeypatch.setattr(scrubbing, "WITHIN", 0.5)
+        run = submitted(unit, preserve_case, **typed_case("alpha"))
+        deaf = Deaf(prefect.api)
+        unit.environ["PREFECT_API_URL"] = deaf.address
+        try:
+            carried_out(unit, preserve_case, run)
+        finally:
+            deaf.cut()
+        state = prefect.run(run)["state"]
+        assert state["type"] == "FAILED"
+        assert state["message"].startswith("WHAT WAS TYPED IS STILL IN PREFECT")
+        assert "1 request registered, 1 sent" in state["message"]
+        assert played.effects(of_case(unit)[0]) == 1
+
+    def test_what_is_wrong_is_told_with_a_way_back_to_the_form_and_nothing_is_registered(
+        self, unit: LiveUnit, prefect: PrefectServer
+    ) -> None:
+        from flows.forms.preserve import preserve_case
+
+        typed = typed_case("alpha", by="")
+        typed["case"] |= {"country": "us", "mla_day": "2026-13-45"}
+        ended = fill_in(unit, prefect, preserve_case, **typed)
+        assert ended.type == "FAILED"
+        assert ended.message.startswith("Nothing was registered and nothing was sent. 2 things to mend: (1) ")
+        assert "Case: Day of the MLA request: is no day that there is; pick a day" in ended.message
+        assert prefect.run(ended.run)["parameters"] == {"case": {}, "requests": [], "by": ""}
+        assert of_case(unit) == []
+
+
+class Deaf(Cable):
+    """A way to a server on which a scrubbing breaks the connection; everything else comes through."""
+
+    def _pump(self, one: Any, other: Any) -> None:
+        try:
+            while data := one.recv(65536):
+                if b'"parameters":{"case":{}' in data.replace(b" ", b""):
+                    break
+                other.sendall(data)
+        except OSError:
+            pass
+        finally:
+            hang_up(one, other)
+
+
+class TestManyAtOnce:
+    def test_first_it_shows_which_then_exactly_these_are_released(
+        self, unit: LiveUnit, prefect: PrefectServer, played: PlayedProviders
+    ) -> None:
+        from flows.forms.many import release_many
+        from flows.sweeping import work_on
+
+        requests = unit.register("alpha", "beta")
+        with unit.office() as office:
+            work_on(office, requests)
+            case = office.case(requests[0])
+        given = {"case": case, "because": "the case was closed", "by": "Contact team"}
+        shown = fill_in(unit, prefect, release_many, **given)
+        assert shown.message.startswith("2 requests would be released. Nothing is done yet")
+        assert all(unit.state(each) == "in-force" for each in requests)
+        (page,) = [
+            each
+            for each in prefect.ask("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [shown.run]}}})
+            if each["key"] == "preview-release-many"
+        ]
+        assert all(each in page["data"] for each in requests)
+        (digest,) = re.findall("`([0-9a-f]{16})`", page["data"])
+        other = fill_in(unit, prefect, release_many, **given, confirm="0" * 16)
+        assert other.type == "FAILED"
+        assert other.message.startswith("The requests are not the same any more; nothing was done.")
+        done = fill_in(unit, prefect, release_many, **given, confirm=digest)
+        assert (done.type, done.message) == ("COMPLETED", "Release asked for at 2 requests.")
+        assert [unit.state(each) for each in requests] == ["released", "released"]
+
+
+class TestAPacket:
+    def test_it_is_written_for_one_user_and_its_taking_out_is_on_record(
+        self, unit: LiveUnit, prefect: PrefectServer
+    ) -> None:
+        from flows.forms.packet import take_out_packet
+        from flows.sweeping import work_on
+
+        text = 'id = "portal"\nlike = "sandbox-portal"\nname = "Portal"\n'
+        (unit.folder / "config" / "providers" / "portal.toml").write_text(text)
+        unit.environ["HOLDFAST_PACKETS"] = str(unit.folder / "by hand")
+        (request,) = unit.register("portal")
+        with unit.office() as office:
+            work_on(office, [request])
+        ended = fill_in(unit, prefect, take_out_packet, request=request, by="Contact team")
+        assert ended.type == "COMPLETED", ended.message
+        (folder,) = (unit.folder / "by hand").iterdir()
+        assert str(folder) in ended.message
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert (folder / "README.txt").exists()
+        with unit.office() as office:
+            opened = [each.body for each in office.ledger.events(request) if each.kind == "opened"]
+        assert [(each["by"], each["duty"]) for each in opened] == [("Contact team", "to say it by hand")]
+
+
+class TestAnythingElse:
+    def test_what_was_entered_wrongly_is_told_and_does_not_stay(self, unit: LiveUnit, prefect: PrefectServer) -> None:
+        from flows.reply import record_reply
+
+        (request,) = unit.register("alpha")
+        wrong = {"on": "2026-02-30", "reference": "someone@example.com", "strange": 1}
+        ended = fill_in(unit, prefect, record_reply, request=request, kind="acknowledged", by="Contact team", **wrong)
+        assert ended.type == "FAILED"
+        assert ended.message.split("; ")[0].startswith("The form has no such fields")
+        assert "Day: is no day that there is; pick a day" in ended.message
+        assert prefect.run(ended.run)["parameters"] == {
+            "request": request,
+            "kind": "acknowledged",
+            "on": "2026-02-30",
+        }
+        assert unit.kinds(request) == ["registered"]
