@@ -1,7 +1,7 @@
-"""The past of the sandbox desk: cases that were registered, sent and answered before it opens, and what they left to do.
+"""The past of the sandbox desk: cases that were registered, sent and answered before it opens.
 
-Nothing of it is written by hand into the record. Each case is registered, sent to played providers and followed by the
-same functions as real ones, at the instants of a simulated clock; what people entered is entered the way they do.
+Nothing of it is written by hand into the record. Each case is registered, sent to played providers and followed by
+the same functions as real ones, at the instants of a simulated clock; what people entered is entered the way they do.
 What then needs a person is whatever the ladder says.
 """
 
@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from desk.stage import Stage
@@ -252,9 +251,7 @@ class _Life:
     def _take_up(self, unit: Office) -> None:
         for request, about, at in list(self._waiting(unit)):
             if at <= unit.now():
-                replying.record(
-                    unit, request, Reply(kind="escalation-acknowledged", about=about, by="Duty officer")
-                )
+                replying.record(unit, request, Reply(kind="escalation-acknowledged", about=about, by="Duty officer"))
 
 
 def case_file(past: Past, now: datetime) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """`holdfast demo --desk`: the contact team's desk in a browser, to try it out, with cases that need a person.
 
-Everything on it is real but the providers, which are played: a Prefect server of its own on this machine, the forms and
-pages of `holdfast serve`, and a sandbox ledger whose past was lived through just before (`desk.backstory`).
+Everything on it is real but the providers, which are played: a Prefect server of its own on this machine, the forms
+and pages of `holdfast serve`, and a sandbox ledger whose past was lived through just before (`desk.backstory`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from desk import backstory
 from desk.endings import DONE, INTERRUPTED, LATER, later

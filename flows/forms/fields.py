@@ -88,10 +88,18 @@ warnings.filterwarnings("ignore", "Default value not picked is not JSON serializ
 
 _EMPTY = BeforeValidator(lambda given: None if given == "" or given is NOT_PICKED else given)
 
-Day = Annotated[date | None, WithJsonSchema({"type": "string", "format": "date"}), _EMPTY]
+_DAY = {"type": "string", "format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
+_INSTANT = {
+    "type": "string",
+    "format": "date-time",
+    "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][-0-9:.+Z]{4,25}$",
+}
+"""Prefect shows a picker for the format, and the server holds what comes against the pattern alone."""
+
+Day = Annotated[date | None, WithJsonSchema(_DAY), _EMPTY]
 """A day that may be left out."""
 
-Instant = Annotated[AwareDatetime | None, WithJsonSchema({"type": "string", "format": "date-time"}), _EMPTY]
+Instant = Annotated[AwareDatetime | None, WithJsonSchema(_INSTANT), _EMPTY]
 """The same for an instant: Prefect asks for its time zone, too."""
 
 

@@ -13,7 +13,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 from prefect_support import wait_for
@@ -29,8 +29,6 @@ PATIENCE = 30.0
 
 PICTURES = os.environ.get("HOLDFAST_PICTURES", "")
 """A folder for the guide's pictures; none are made where this is not set."""
-
-WINDOW = {"width": 1440, "height": 900}
 
 
 def chromium() -> str:
@@ -135,13 +133,18 @@ def _address(told: str, name: str) -> str:
 
 
 class Clerk:
-    """Somebody at the desk, with a browser. `strangers`: addresses elsewhere that a page asked for; they get nothing."""
+    """Somebody at the desk, with a browser.
 
-    def __init__(self, browser: Browser, desk: Desk, *, scheme: str = "dark", base: str = "") -> None:
+    `strangers`: addresses on other machines that a page asked for; nobody answers there.
+    """
+
+    def __init__(self, browser: Browser, desk: Desk, *, scheme: Literal["dark", "light"] = "dark", base: str = ""):
         self.desk = desk
         self.base = base or desk.ui
         self.strangers: list[str] = []
-        self.context: BrowserContext = browser.new_context(viewport=WINDOW, color_scheme=scheme, ignore_https_errors=True)  # type: ignore[arg-type]
+        self.context: BrowserContext = browser.new_context(
+            viewport={"width": 1440, "height": 900}, color_scheme=scheme, ignore_https_errors=True
+        )
         self.context.set_default_timeout(PATIENCE * 1000)
         self.context.route(re.compile(r"^https?://(?!127\.0\.0\.1[:/])"), self._stranger)
 
@@ -187,6 +190,7 @@ class Clerk:
         page = self.context.new_page()
         page.goto(f"{self.base}/deployments")
         page.get_by_placeholder("Search deployments").fill(name)
+        page.get_by_text("1 Deployment", exact=True).wait_for()
         page.get_by_role("link", name=name, exact=True).click()
         page.get_by_role("button", name="Run", exact=True).click()
         page.get_by_role("link", name="Custom run").click()
@@ -203,7 +207,7 @@ def row(page: Page, *texts: str) -> Locator:
 
 
 class Form:
-    """A form in the older of Prefect's UIs. Its labels lead to no field, so a field is found by what surrounds both."""
+    """A form in the older of Prefect's UIs, whose labels lead to no field: it is found by what surrounds both."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -240,7 +244,7 @@ class Form:
     def submit(self) -> Run:
         """Press "Submit" and go to the run."""
         self.page.get_by_role("button", name="Submit").click()
-        self.page.wait_for_url(re.compile(r"/deployments/deployment/[0-9a-f-]{36}(\?.*)?$"))  # then the link stays
+        self.page.wait_for_url(re.compile(r"/deployments/deployment/[0-9a-f-]{36}\?tab="))  # it goes there by itself
         self.page.get_by_role("button", name="View run").last.click()
         return Run(self.page)
 

@@ -111,7 +111,7 @@ def log_ins() -> Iterator[str]:
 
 @contextmanager
 def nginx(folder: Path, prefect: str, gate: str) -> Iterator[str]:
-    """nginx with the example, its addresses and files replaced; gives its address."""
+    """The web server with the example, its addresses and files replaced; gives its address."""
     port = free_port()
     key, certificate = folder / "desk.key", folder / "desk.crt"
     made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1"]

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser
 pytestmark = [pytest.mark.browser, pytest.mark.prefect, pytest.mark.xdist_group("on a clock")]
 
 ASKS = "https://sr-client-cfg.amplitude.com/config/"
-"""What the newer UI asks for whenever it opens, whatever the settings say: its maker's statistics, how to be set up."""
+"""What the newer UI asks for when it opens, whatever the settings say: how its maker's statistics are set up."""
 
 
 @pytest.fixture(params=["light", "dark"])

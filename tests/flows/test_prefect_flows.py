@@ -475,7 +475,7 @@ for path in sorted(pathlib.Path(sys.argv[1]).glob("*/*.py")):
         if "prefect" in sys.modules:
             sys.exit(f"{name} imports Prefect")
 """
-        entries = ("blocks", "entry", "escalate", "issue", "limits", "release", "reply", "sweep")
+        entries = ("blocks", "entry", "escalate", "issue", "limits", "outcome", "release", "reply", "sweep")
         done = subprocess.run(
             [sys.executable, "-c", code, str(ROOT), *entries],
             cwd=ROOT,
