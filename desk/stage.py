@@ -112,9 +112,7 @@ class Stage:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = str(free.getsockname()[1])
-        self._server = OwnServer(
-            load({**os.environ, "PREFECT_SERVER_API_PORT": port, "PREFECT_SERVER_UI_API_URL": "/api"})
-        )
+        self._server = OwnServer(load({**os.environ, "PREFECT_SERVER_API_PORT": port}))
         self._server.start()
         self.prefect_api = self._server.api
         os.environ |= {"PREFECT_HOME": str(self._server.folder), "DO_NOT_TRACK": "1"}

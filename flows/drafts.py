@@ -53,7 +53,8 @@ def send_draft(office: Office, request: str, by: str = "") -> list[str]:
         ReplyError: it is no draft, was withdrawn, or somebody gave the go-ahead before; nothing is entered.
     """
     together = drafted_with(office, request)
-    name_no_account(office, office.hold(request), by=by)
+    for each in together:
+        name_no_account(office, office.hold(each), by=by)
     body: dict[str, Json] = {"user": office.settings.user, "source": "person"}
     body |= {"by": by} if by else {}
     sent = []

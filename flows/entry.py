@@ -23,14 +23,15 @@ from prefect.states import Cancelled
 from prefect.utilities.urls import url_for
 
 from flows.acting import Done
-from flows.forms.entered import Wrong, entered, harmless, titled
+from flows.forms.clear import names_no_account
+from flows.forms.entered import entered, harmless, kept_in_clear, titled
 from flows.forms.flow import FormFlow
 from flows.forms.scrubbing import Scrubber
 from flows.limits import Turns
 from flows.office import Office, office
 from flows.outcome import Outcome, Page, end_of, publish
 from flows.prefect_api import ERRAND, Errand
-from flows.replying import NamesAccount, ReplyError
+from flows.replying import ReplyError
 from flows.settings import Settings, SettingsError, load
 from flows.sweeping import Each, Pass, Progress, Report, place, queue
 from ledger.interface import Claim, LedgerError
@@ -81,8 +82,8 @@ async def carry_out(
 ) -> State[Any]:
     """Do the plain work of a run in a thread, in an office opened from the environment; gives the run's end.
 
-    What is done is on the pages before the run ends, where that is quick enough. What was entered wrongly is taken
-    out of the run's parameters, as far as it could name somebody.
+    What is done is on the pages before the run ends, where that is quick enough. Of what was refused, only our ids,
+    days and words of closed lists stay in the run's parameters.
 
     Args:
         step: the word that a provider's task run is named with ("send", "sweep").
@@ -104,6 +105,8 @@ async def carry_out(
         settings.append(errand.settings or load())
         values = entered(of, given or {}, scrubber.typed) if of is not None else {}
         with office(settings[0]) as opened:
+            if of is not None:
+                names_no_account(opened, kept_in_clear(of, values))
             run = Run(office=opened, errand=errand, each=each, progress=progress, say=say, scrubber=scrubber)
             return work(run, **values)
 
@@ -118,7 +121,7 @@ async def carry_out(
         raise
     except Exception as error:  # none of ours may reach Prefect's engine
         done = Outcome(text=in_words(error, of), failed=True)
-        if of is not None and isinstance(error, Wrong | NamesAccount):
+        if of is not None:  # what was not entered, nobody has looked at: an account may stand anywhere
             scrubber.left = harmless(of, scrubber.typed)
     finally:
         errand.finished.set()

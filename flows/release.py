@@ -17,6 +17,7 @@ from flows.forms.words import acted
 from flows.office import Office
 from flows.replying import ReplyError
 from flows.sweeping import work_on
+from timeline.custody import waits_as_draft
 
 
 class Reason(StrEnum):
@@ -47,7 +48,8 @@ async def release_request(request: RequestId, because: Because, by: Person, matt
 
 
 def _release(run: Run, *, request: str, because: str, by: str, matter: str) -> Outcome:
-    by_one_person(run.office, request)
+    if not waits_as_draft(run.office.hold(request)):  # nobody is told of a draft that is withdrawn
+        by_one_person(run.office, request)
     release(run.office, request, because=because, by=by, unless=answering(run.office, matter))
     report = work_on(run.office, [request], progress=run.progress, stop=run.errand.stop, each=run.each)
     return acted(run.office, request, report, f"release asked for by {by}")

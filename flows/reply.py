@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from prefect.client.schemas.objects import State
 
 from flows.entry import Outcome, Run, carry_out
-from flows.forms.fields import NOT_PICKED, Day, Instant, Matter, Person, RequestId, form
+from flows.forms.fields import NOT_PICKED, PLAIN, Day, Instant, Matter, Person, RequestId, form
 from flows.forms.flow import form_flow
 from flows.forms.matters import answering
 from flows.forms.names import named
@@ -26,8 +26,8 @@ Reference = Annotated[
     form(
         "The provider's own reference or case number, as it wrote it. Never the account.",
         title="Their reference",
-        write="the provider's reference without an @, at most 80 characters",
-        pattern="^[^@]*$",
+        write="the provider's reference without an @, at most 80 characters on one line",
+        pattern=PLAIN,
         max_length=80,
     ),
 ]

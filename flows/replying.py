@@ -268,6 +268,11 @@ def _fits(hold: Hold, reply: Reply) -> None:
             raise ReplyError("there is no hold to extend: record first that it was sent or preserved")
         if not hold.terms.instrument.extensions:
             raise ReplyError(f"{hold.terms.instrument.id} knows no extension; send a new request instead")
+        if not reply.until and hold.granted >= len(hold.terms.given) and hold.unconfirmed is None:
+            raise ReplyError(
+                f"{hold.request}: what {hold.terms.instrument.id} gives is on record already; if the provider granted"
+                " another extension, give --until, the last day that it says"
+            )
         if reply.until and reply.until <= expiry.strict_on:
             raise ReplyError(f"--until {reply.until} is not later than the present end, {said(expiry.strict_on)}")
     if reply.kind == "absent":

@@ -51,7 +51,10 @@ class WorkItem:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Matter:
-    """What the words are made from. `provider` is its name, `channels` what the catalogue says of how to reach it."""
+    """What the words are made from. `provider` is its name, `channels` what the catalogue says of how to reach it.
+
+    `release_takes_two`: the unit's policy wants a second person for a release, whom no form knows.
+    """
 
     hold: Hold
     about: str
@@ -59,6 +62,7 @@ class Matter:
     channels: tuple[Channel, ...]
     decision: Decision
     by: datetime | None
+    release_takes_two: bool = False
 
     @property
     def kind(self) -> str:

@@ -73,6 +73,7 @@ def _items(office: Office, hold: Hold, wanted: Sequence[Decision], *, case: str,
             channels=entry.channels if entry else (),
             decision=decision,
             by=decision.deadline,
+            release_takes_two=office.policy.four_eyes.release,
         )
         words = worded(matter)
         yield WorkItem(

@@ -6,12 +6,14 @@ what is open, and until when, is the ladder's (`timeline`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from flows.work_answers import extended, kept, packet, recorded, release, stops, take_up
 from flows.work_item import Answer, Matter
+from providers.packet.steps import WAYS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,66 +29,29 @@ def worded(matter: Matter) -> Words:
     """The title, the steps and the answers of a matter; a kind that has no words of its own gets plain ones."""
     say = _KINDS.get(matter.kind, _plain)
     title, steps, answers = say(matter)
-    took = () if matter.kind in _WORDS_OF_A_PERSON else (_take_up(matter),)
+    took = () if matter.kind in _WORDS_OF_A_PERSON else (take_up(matter),)
+    if (
+        matter.release_takes_two
+        and matter.kind != "draft"
+        and any(each.flow == "release-request" for each in answers)
+    ):
+        answers = [each for each in answers if each.flow != "release-request"]
+        two = f"holdfast release {matter.request} --because TEXT, and another person approves it"
+        steps = [*steps, f"To release it takes two people here, on a terminal: {two}."]
     by = f" by {_at(matter.by, matter.hold.terms.provider.zone)}" if matter.by else ""
     return Words(title=f"{title}{by}", steps=tuple(steps), answers=(*answers, *took))
 
 
 def _at(at: datetime, zone: str) -> str:
-    """A deadline as a clerk reads it, at the provider: ``Tue 24 Nov 2026 14:00 (Europe/Dublin)``."""
+    """A deadline as a clerk reads it, at the provider: ``Tue 24 Nov 2026 14:00 (Europe/Dublin)``.
+
+    Midnight is the end of the day before, and is said so.
+    """
     local = at.astimezone(ZoneInfo(zone))
+    if local.time() == time():
+        local -= timedelta(days=1)
+        return f"the end of {local:%a} {local.day} {local:%b %Y} ({zone})"
     return f"{local:%a} {local.day} {local:%b %Y %H:%M} ({zone})"
-
-
-# The answers
-
-
-def _recorded(matter: Matter, label: str, kind: str, **fields: str) -> Answer:
-    given = {"request": matter.request, "kind": kind, **fields, "matter": matter.about}
-    return Answer(label=label, flow="record-reply", fields=given)
-
-
-def _take_up(matter: Matter) -> Answer:
-    return Answer(
-        label="I have taken it up",
-        flow="acknowledge-escalation",
-        fields={"request": matter.request, "matter": matter.about},
-    )
-
-
-def _packet(matter: Matter, action: str) -> Answer:
-    return Answer(
-        label="Take out the packet",
-        flow="take-out-packet",
-        fields={"request": matter.request, "action": action},
-    )
-
-
-def _release(matter: Matter, label: str = "Release the hold") -> Answer:
-    return Answer(label=label, flow="release-request", fields={"request": matter.request})
-
-
-def _kept(matter: Matter) -> tuple[Answer, ...]:
-    return (
-        _recorded(matter, "They keep the data", "preserved"),
-        _recorded(matter, "They refuse", "refused", action="send"),
-        _recorded(matter, "No such account", "item-not-found"),
-    )
-
-
-def _stops(matter: Matter) -> Iterator[Answer]:
-    """An entry for each stop event that the instrument knows."""
-    for stop in matter.hold.terms.instrument.stop_events:
-        if stop.kind in _STOPS:
-            yield _recorded(matter, _STOPS[stop.kind], stop.kind)
-
-
-_STOPS = {
-    "mla-received": "The requested State has the MLA request",
-    "production-announced": "Production was announced",
-    "access-requested": "The access request was made",
-    "petition-filed": "The court was asked",
-}
 
 
 # The steps
@@ -105,7 +70,24 @@ def _way(matter: Matter) -> str:
     return f"{matter.provider}'s {said[0]}" + (f"; else {', '.join(said[1:3])}" if said[1:] else "")
 
 
+def _by_packet(matter: Matter) -> bool:
+    """Whether a person says it with a packet. What went out by machine has none, but a letter."""
+    return matter.hold.unsent or matter.hold.channel in {*WAYS, "person", ""}
+
+
+def _packets(matter: Matter, action: str) -> list[Answer]:
+    return [packet(matter, action)] if _by_packet(matter) else []
+
+
 def _hand_over(matter: Matter, action: str, done: str) -> list[str]:
+    if not _by_packet(matter):
+        kind = {"extend": "extension"}.get(action, action)
+        return [
+            f"It went out by machine, over a channel that cannot say this. Make the letter on a terminal:"
+            f" holdfast letter {matter.request} --action {kind}",
+            f"Send it to {matter.provider} yourself.",
+            f"Come back and press “{done}”.",
+        ]
     return [
         "Take out the packet: the form writes it to the unit's folder for packets, and that you have it is recorded."
         f" On a terminal: holdfast packet {matter.request}{'' if action == 'send' else f' --action {action}'}",
@@ -118,9 +100,9 @@ def _channel(matter: Matter) -> Said:
     place = next((each for each in matter.channels if each.kind in {"portal", "web-form"}), None)
     where = f"at {matter.provider}'s portal" if place and place.kind == "portal" else f"to {matter.provider} by hand"
     answers = [
-        _packet(matter, "send"),
-        _recorded(matter, "It is submitted", "sent", action="send"),
-        _recorded(matter, "They refused it", "refused", action="send"),
+        packet(matter, "send"),
+        recorded(matter, "It is submitted", "sent", action="send"),
+        recorded(matter, "They refused it", "refused", action="send"),
     ]
     return f"Submit {matter.request} {where}", _hand_over(matter, "send", "It is submitted"), answers
 
@@ -131,14 +113,15 @@ def _unreachable(matter: Matter) -> Said:
         " by itself.",
         f"Else send it another way, over {_way(matter)}, and press “It is sent”.",
     ]
-    answers = [_packet(matter, "send"), _recorded(matter, "It is sent", "sent", action="send")]
+    by_hand = any(each.kind in WAYS for each in matter.channels)
+    answers = [*([packet(matter, "send")] if by_hand else []), recorded(matter, "It is sent", "sent", action="send")]
     return f"{matter.request} does not get through to {matter.provider}", steps, answers
 
 
 def _draft(matter: Matter) -> Said:
     steps = ["Look at the case. If it is right, press “Send it”: all requests that were drafted together go out."]
     send = Answer(label="Send it", flow="preserve-draft", fields={"draft": matter.request})
-    return f"Send the draft {matter.request} to {matter.provider}", steps, [send, _release(matter, "Withdraw it")]
+    return f"Send the draft {matter.request} to {matter.provider}", steps, [send, release(matter, "Withdraw it")]
 
 
 def _approval(matter: Matter) -> Said:
@@ -159,25 +142,25 @@ def _acknowledgement(matter: Matter) -> Said:
         f"Look into the mailbox and at {_way(matter)} for a receipt. If there is none, call them.",
         "Enter what they say, with their reference.",
     ]
-    answers = [_recorded(matter, "They have it", "acknowledged"), *_kept(matter)]
+    answers = [recorded(matter, "They have it", "acknowledged"), *kept(matter)]
     return f"Confirm acknowledgement of {matter.request} at {matter.provider}", steps, answers
 
 
 def _confirmation(matter: Matter) -> Said:
     steps = [f"Ask {matter.provider} whether the data are kept, and until when.", "Enter what they say."]
-    return f"Confirm that {matter.provider} keeps the data of {matter.request}", steps, [*_kept(matter)]
+    return f"Confirm that {matter.provider} keeps the data of {matter.request}", steps, [*kept(matter)]
 
 
 def _polls(matter: Matter) -> Said:
     steps = [f"Ask another way, over {_way(matter)}, whether the hold stands.", "Enter what they say."]
-    return f"Ask {matter.provider} whether the hold of {matter.request} stands", steps, [*_kept(matter)]
+    return f"Ask {matter.provider} whether the hold of {matter.request} stands", steps, [*kept(matter)]
 
 
 def _extension(matter: Matter) -> Said:
     act = matter.hold.unconfirmed
     answers = [
-        _recorded(matter, "It is extended", "extended"),
-        _recorded(matter, "They refuse to extend", "refused", action="extend"),
+        recorded(matter, "It is extended", "extended"),
+        recorded(matter, "They refuse to extend", "refused", action="extend"),
     ]
     if act is not None:
         return (
@@ -185,11 +168,11 @@ def _extension(matter: Matter) -> Said:
             [f"Call {matter.provider}: do they keep the data on, and until when?", "Enter the day they say."],
             answers,
         )
-    sent = _recorded(matter, "It is submitted", "sent", action="extend")
+    sent = recorded(matter, "It is submitted", "sent", action="extend")
     return (
         f"Extend {matter.request} at {matter.provider}",
         _hand_over(matter, "extend", "It is submitted"),
-        [_packet(matter, "extend"), sent, *answers],
+        [*_packets(matter, "extend"), sent, *answers],
     )
 
 
@@ -198,8 +181,8 @@ def _ending(matter: Matter) -> Said:
         "Do what the reason below names, by the day it says: that keeps the data. Then enter that it is done.",
         "If nothing of it can be done in time, prepare what comes after, as the reason says.",
     ]
-    answers = [*_stops(matter), _recorded(matter, "They extend it all the same", "extended"), _release(matter)]
-    return f"The hold {matter.request} at {matter.provider} ends", steps, answers
+    answers = [*stops(matter), *extended(matter, "They extend it all the same"), release(matter)]
+    return f"Save the hold {matter.request} at {matter.provider}", steps, answers
 
 
 def _imminent(matter: Matter) -> Said:
@@ -210,12 +193,10 @@ def _imminent(matter: Matter) -> Said:
 def _lapsed(matter: Matter) -> Said:
     steps = [
         f"Ask {matter.provider} what it still keeps.",
-        "Enter what they say; then do what the reason below names.",
+        "If they keep it on, enter until which day. Else do what the reason below names, and press “I have taken it"
+        " up” when it is done.",
     ]
-    answers = [
-        _recorded(matter, "They extended it", "extended"),
-        _recorded(matter, "They still keep the data", "preserved"),
-    ]
+    answers = [*extended(matter, "They keep it on")]
     return f"LAPSED: {matter.request} at {matter.provider}", steps, answers
 
 
@@ -225,7 +206,7 @@ def _clarification(matter: Matter) -> Said:
         f"Answer on a terminal: holdfast answer {matter.request} --text TEXT (sealed, sent to them). If you answered"
         " another way, press “It was answered”.",
     ]
-    answers = [_recorded(matter, "It was answered", "clarification-answered")]
+    answers = [recorded(matter, "It was answered", "clarification-answered")]
     return f"Answer {matter.provider}'s question about {matter.request}", steps, answers
 
 
@@ -234,7 +215,7 @@ def _validation(matter: Matter) -> Said:
     return (
         f"Validate the emergency order {matter.request}",
         steps,
-        [_recorded(matter, "It was validated", "validated")],
+        [recorded(matter, "It was validated", "validated")],
     )
 
 
@@ -247,16 +228,16 @@ def _unknown(matter: Matter) -> Said:
     if action not in {"send", "extend", "release"}:
         return f"Find out whether {matter.provider} has our message about {matter.request}", steps, []
     answers = [
-        _recorded(matter, "They have it", "sent", action=action),
-        _recorded(matter, "They do not have it: send it again", "absent", action=action),
+        recorded(matter, "They have it", "sent", action=action),
+        recorded(matter, "They do not have it: send it again", "absent", action=action),
     ]
     return f"Find out whether {matter.provider} has {matter.request}", steps, answers
 
 
 def _say(action: str, what: str, label: str, kind: str) -> Callable[[Matter], Said]:
     def say(matter: Matter) -> Said:
-        title = f"Tell {matter.provider} of {matter.request}: {what}"
-        return title, _hand_over(matter, action, label), [_packet(matter, action), _recorded(matter, label, kind)]
+        title = f"Tell {matter.provider} {what} {matter.request}"
+        return title, _hand_over(matter, action, label), [*_packets(matter, action), recorded(matter, label, kind)]
 
     return say
 
@@ -265,7 +246,11 @@ def _told_release(matter: Matter) -> Said:
     if matter.hold.release_asked_at is None and "holdfast release" in matter.decision.because:
         steps = [f"Ask for it on a terminal: holdfast release {matter.request} --because TEXT; another one approves."]
         return f"Release {matter.request} at {matter.provider}, with a second person", steps, []
-    return _say("release", "the hold may end", "They were told", "released")(matter)
+    title, steps, answers = _say("release", "that it may end the hold", "They were told", "released")(matter)
+    if matter.hold.release_asked_at is None:  # no packet is made before somebody asks for the release
+        steps[0] = f"Press “Release it”: that tells {matter.provider}, or makes the packet to tell it with."
+        answers = [release(matter, "Release it"), *(each for each in answers if each.flow != "take-out-packet")]
+    return title, steps, answers
 
 
 def _message(matter: Matter) -> Said:
@@ -278,26 +263,26 @@ def _message(matter: Matter) -> Said:
 
 def _mla_plan(matter: Matter) -> Said:
     steps = ["Has the MLA request left? Enter the day; or have it sent: each day moves the answer by a day."]
-    answers = [_recorded(matter, "It was sent", "mla-sent"), _recorded(matter, "They have it", "mla-received")]
+    answers = [recorded(matter, "It was sent", "mla-sent"), recorded(matter, "They have it", "mla-received")]
     return f"Send the MLA request for {matter.request}", steps, answers
 
 
 def _mla_receipt(matter: Matter) -> Said:
     steps = ["Ask the requested State whether it has the MLA request. Its receipt keeps the data until it decides."]
-    return f"Has the State received the MLA request for {matter.request}?", steps, [*_stops(matter)]
+    return f"Has the State received the MLA request for {matter.request}?", steps, [*stops(matter)]
 
 
 def _condition(title: str, steps: list[str]) -> Callable[[Matter], Said]:
     def say(matter: Matter) -> Said:
         said = [each.replace("{provider}", matter.provider) for each in steps]
-        return f"{title} {matter.request} ({matter.provider})", said, [_release(matter)]
+        return f"{title} {matter.request} ({matter.provider})", said, [release(matter)]
 
     return say
 
 
 def _review(matter: Matter) -> Said:
     steps = ["Ask the investigation whether the data are still needed. If not, release the hold."]
-    return f"Is {matter.request} at {matter.provider} still needed?", steps, [_release(matter, "No: release it")]
+    return f"Is {matter.request} at {matter.provider} still needed?", steps, [release(matter, "No: release it")]
 
 
 def _to_know(title: str, steps: list[str]) -> Callable[[Matter], Said]:
@@ -313,13 +298,13 @@ def _coverage(matter: Matter) -> Said:
         " the last safe day of each step.",
         "Press “I have taken it up” when it is decided; the end of the hold will be told again in time.",
     ]
-    answers = [_recorded(matter, "The MLA request was sent", "mla-sent"), *_stops(matter)]
+    answers = [recorded(matter, "The MLA request was sent", "mla-sent"), *stops(matter)]
     return f"A gap before the MLA answer: {matter.request} at {matter.provider}", steps, answers
 
 
 def _erased(matter: Matter) -> Said:
     steps = [f"Tell {matter.provider}, by its reference, that the hold may end.", "Press “They were told”."]
-    answers = [_recorded(matter, "They were told", "released")]
+    answers = [recorded(matter, "They were told", "released")]
     return f"The case was erased: end the hold {matter.request} at {matter.provider}", steps, answers
 
 
@@ -350,8 +335,8 @@ _KINDS: Mapping[str, Callable[[Matter], Said]] = {
     "validation": _validation,
     "outcome-unknown": _unknown,
     "release": _told_release,
-    "announce": _say("announce", "production was requested", "They were told", "production-announced"),
-    "clarify": _say("clarify", "the answer to its question", "It was answered", "clarification-answered"),
+    "announce": _say("announce", "that production was requested for", "They were told", "production-announced"),
+    "clarify": _say("clarify", "the answer to its question about", "It was answered", "clarification-answered"),
     "message": _message,
     "refused": _to_know("Refused", ["Mend the request and send a new one, or go another way, as the reason says."]),
     "not-held": _to_know("No such account", ["Check every identifier; then send a new request."]),

@@ -33,6 +33,7 @@ from ledger.interface import (
     intent_of,
 )
 from ledger.memory import NOTHING, Known, Memory
+from ledger.overviews import Overviews, check_limit
 from ledger.proofs import Proofs
 from ledger.records import Record, record
 from ledger.seals import Seals, put_seals
@@ -60,7 +61,7 @@ class _Page:
         return undo
 
 
-class Book(Proofs, Seals):
+class Book(Proofs, Seals, Overviews):
     """A ledger over a store; `Ledger` and `SealStore` say what its methods do.
 
     Safe to share between threads and, each with its own object, between processes.
@@ -230,14 +231,9 @@ class Book(Proofs, Seals):
 
     def due(self, now: datetime, *, limit: int = 1000) -> tuple[Row, ...]:
         """Rows whose `next_at` is at or before `now`, most urgent first: by rank, then `next_at`, then id."""
-        _check_limit(limit)
+        check_limit(limit)
         with self._store.reading() as say:
             return say.most_urgent(in_utc(now, "now"), limit)
-
-    def next_due_at(self) -> datetime | None:
-        """The earliest `next_at` of all."""
-        with self._store.asking() as say:
-            return say.next_due_at()
 
     def find_live(self, blinds: Collection[str]) -> Mapping[str, tuple[str, ...]]:
         """Blind digests to the requests that are not final and hold an item with them. See `Ledger.find_live`."""
@@ -247,11 +243,6 @@ class Book(Proofs, Seals):
                 for blind, request in say.find_live(wanted[start : start + _DIGESTS]):
                     found[blind] = (*found.get(blind, ()), request)
         return found
-
-    def open_requests(self, *, after: str = "", limit: int) -> tuple[str, ...]:
-        """Requests that are not final, by id."""
-        with self._store.asking() as say:
-            return tuple(say.open_requests(after, limit))
 
     def reindex(self, requests: Sequence[str], project: Project) -> int:
         """Write rows anew that the fold now sees otherwise. See `Ledger.reindex`."""
@@ -282,7 +273,7 @@ class Book(Proofs, Seals):
     ) -> tuple[Claim, ...]:
         """Take leases. See `Ledger.claim`."""
         _check_lease(owner, now, until)
-        _check_limit(limit)
+        check_limit(limit)
         with self._writing() as say:
             if request is None:
                 return say.claim_due(now, owner=owner, until=until, limit=limit, spare=spare)
@@ -381,11 +372,6 @@ def _readable(entry: Record) -> Event:
         return entry.event()
     except ValueError:
         raise LedgerUnusable(f"event {entry.seq} cannot be read: run verify, and restore a backup") from None
-
-
-def _check_limit(limit: int) -> None:
-    if limit < 1:
-        raise ValueError(f"limit: expected at least 1, found {limit}")
 
 
 def _check_lease(owner: str, now: datetime, until: datetime) -> None:

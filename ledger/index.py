@@ -26,6 +26,15 @@ COLUMNS = (
 )
 ITEM_COLUMNS = ("position", "item", "type", "outcome", "blind")
 
+TALLY = """SELECT state, count(*), sum(CASE WHEN matters > 0 THEN 1 ELSE 0 END),
+    sum(CASE WHEN gap_days_p90 > 0 THEN 1 ELSE 0 END)
+    FROM requests WHERE final = 0 GROUP BY state ORDER BY count(*) DESC, state"""
+AT_RISK = " ".join((
+    "SELECT", ", ".join(COLUMNS), "FROM requests",
+    "WHERE final = 0 AND gap_days_p90 > 0 ORDER BY gap_days_p90 DESC, request LIMIT ",
+))  # fmt: skip
+"""Questions that every database understands as they are; `AT_RISK` goes on with a whole number."""
+
 Stored = tuple[str | int | None, ...]
 
 

@@ -93,6 +93,16 @@ class Row:
             raise ValueError(f"{self.request}: {self.state} is not final, so it needs a next_at")
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tally:
+    """Open requests of one state: how many, how many of them have open `matters`, and how many have a gap."""
+
+    state: str
+    count: int
+    for_people: int
+    at_risk: int
+
+
 Unless = Callable[[], None] | None
 Project = Callable[[Sequence[Event]], Row]
 
@@ -247,6 +257,12 @@ class Ledger(Protocol):
 
         With `case`, those of that case; with `for_people`, those with open `matters`. Both are found by an index.
         """
+
+    def tally(self) -> tuple[Tally, ...]:
+        """Open requests counted by state, the most frequent state first. One short question, whatever the size."""
+
+    def at_risk(self, *, limit: int) -> tuple[Row, ...]:
+        """Open requests with a gap, most days missing first, then by id; `items` left empty."""
 
     def due(self, now: datetime, *, limit: int = 1000) -> tuple[Row, ...]:
         """Rows whose `next_at` is at or before `now`, most urgent first; `items` left empty."""

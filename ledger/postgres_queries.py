@@ -15,6 +15,8 @@ from ledger import index
 EVENT = "seq, request, kind, at, recorded_at, actor, body"
 ROW = ", ".join(index.COLUMNS)
 ITEM = ", ".join(index.ITEM_COLUMNS)
+ITEMS = f"SELECT {ITEM} FROM items WHERE request = %s ORDER BY position"
+NEXT = "SELECT next_at FROM requests WHERE next_at IS NOT NULL ORDER BY next_at, request LIMIT 1"
 LAST = "SELECT seq, nodes FROM events ORDER BY seq DESC LIMIT 1"
 PUT_EVENT = f"INSERT INTO events ({EVENT}, nodes) VALUES (%s, %s, %s, %s, %s, %s, %s, %b)"
 PUT_EVENTS = f"""INSERT INTO events ({EVENT}, nodes) SELECT {EVENT}, decode(nodes, 'hex')

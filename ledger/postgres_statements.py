@@ -190,11 +190,13 @@ class PostgresStatements:
         found = self.run(queries.DUE, {"now": instant(in_utc(now, "now")), "limit": limit})
         return tuple(index.row_of(columns) for columns in found.fetchall())
 
+    def answer(self, question: str) -> list[Sequence[Any]]:
+        """The answer to a short question."""
+        return self.run(question).fetchall()
+
     def next_due_at(self) -> datetime | None:
         """The earliest `next_at`."""
-        found = self.run(
-            "SELECT next_at FROM requests WHERE next_at IS NOT NULL ORDER BY next_at, request LIMIT 1"
-        ).fetchone()
+        found = self.run(queries.NEXT).fetchone()
         return None if found is None else read_instant(found[0])
 
     def find_live(self, blinds: Sequence[str]) -> list[tuple[str, str]]:
@@ -206,9 +208,7 @@ class PostgresStatements:
         ).fetchall()
 
     def _items(self, request: str) -> list[index.Stored]:
-        return self.run(
-            f"SELECT {queries.ITEM} FROM items WHERE request = %s ORDER BY position", (request,)
-        ).fetchall()
+        return self.run(queries.ITEMS, (request,)).fetchall()
 
     # ---- leases ---------------------------------------------------------------------------------------------
 

@@ -169,6 +169,10 @@ class SqliteStatements:
             (rank,) = execute(f"SELECT min(rank) {by_rank} AND rank > :rank", here).fetchone()
         return tuple(found)
 
+    def answer(self, question: str) -> list[Sequence[Any]]:
+        """The answer to a short question."""
+        return self._connection.execute(question).fetchall()
+
     def next_due_at(self) -> datetime | None:
         """The earliest `next_at`."""
         found = self._connection.execute(

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from ledger.index import Stored
 from ledger.interface import Claim, Finding, Json, LedgerError, Row
@@ -60,6 +60,9 @@ class Statements(Protocol):
 
     def most_urgent(self, now: datetime, limit: int) -> tuple[Row, ...]:
         """Rows that are due, by rank, `next_at` and id; at most `limit`, which is at least 1. Without items."""
+
+    def answer(self, question: str) -> Iterable[Sequence[Any]]:
+        """The whole answer to one of `ledger.index`'s short questions."""
 
     def next_due_at(self) -> datetime | None:
         """The earliest `next_at`."""

@@ -14,6 +14,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from flows.deployments import SERVED
+
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("desk", "flows", "timeline", "providers", "ledger")
 PACKAGES = sorted(
@@ -124,6 +126,7 @@ def test_no_file_of_the_product_is_too_long_to_read() -> None:
 
 def test_no_module_is_left_that_nobody_imports() -> None:
     entries = {"desk.cli", "providers.sandbox.__main__"}  # by pyproject.toml, and by `python -m`
+    entries |= {each.module for each in SERVED}  # by Prefect
     imported = set()
     for path in [*PROGRAMS, *(path for path in FILES if path.suffix == ".py" and "tests" in path.parts)]:
         for node in ast.walk(ast.parse(path.read_text())):

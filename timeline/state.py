@@ -198,6 +198,7 @@ def _in_force(facts: Facts, event: Event) -> None:
     _arrived(facts, event)
     facts.in_force_at = facts.in_force_at or event.at
     facts.expired_at = None
+    facts.polls_failed, facts.polls_failing_since = 0, None  # it was heard, whichever way it was asked
 
 
 def _preserved(facts: Facts, event: Event) -> None:

@@ -7,11 +7,12 @@ from typing import Annotated, Any
 from prefect.client.schemas.objects import State
 
 from flows.drafts import send_draft
-from flows.entry import Run, carry_out
+from flows.entry import Outcome, Run, carry_out
 from flows.forms.fields import REQUEST, Person, form
 from flows.forms.flow import form_flow
 from flows.forms.names import named
-from flows.sweeping import Report, work_on
+from flows.forms.sending import send
+from flows.words import number
 
 DraftId = Annotated[
     str,
@@ -34,6 +35,6 @@ async def preserve_draft(draft: DraftId, by: Person) -> State[Any]:
     return await carry_out("send", _send, of=preserve_draft, given=locals())
 
 
-def _send(run: Run, *, draft: str, by: str) -> Report:
+def _send(run: Run, *, draft: str, by: str) -> Outcome:
     requests = send_draft(run.office, draft, by)
-    return work_on(run.office, requests, progress=run.progress, stop=run.errand.stop, each=run.each)
+    return send(run, requests, f"{number(len(requests), 'request')} let go by {by}")

@@ -96,6 +96,16 @@ _HARMLESS = re.compile(f"{REQUEST.strip('^$')}|[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}|
 """An id of ours, a day, or nothing."""
 
 
+def kept_in_clear(of: FormFlow[Any, Any], values: Mapping[str, Any]) -> dict[str, str]:
+    """What was written freely into a form, by the titles of its fields: the record and Prefect keep it in clear."""
+    model = _model(of)
+    return {
+        _title(model, name): value
+        for name, value in values.items()
+        if isinstance(value, str) and not _says_nothing(model, name, value)
+    }
+
+
 def titled(of: FormFlow[Any, Any], name: str) -> str:
     """What the field of a parameter is called, in quotation marks; the option itself where the form has none."""
     known = inspect.signature(of.fn, eval_str=True).parameters.get(name)

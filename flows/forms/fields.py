@@ -45,15 +45,30 @@ RequestId = Annotated[
         pattern=REQUEST,
     ),
 ]
+_UNSEEN = r"\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff"
+"""What cannot be seen, and can make a line of a log or a name look like another."""
+
+PLAIN = f"^[^@{_UNSEEN}]*$"
+"""A line that is no address."""
+
+NAME = f"^\\s*[^@\\s{_UNSEEN}][^@{_UNSEEN}]*[^@\\s{_UNSEEN}]\\s*$"
+"""The same with at least two letters or signs in it that can be seen."""
+
+
+def _trimmed(given: object) -> object:
+    return given.strip() if isinstance(given, str) else given
+
+
 Person = Annotated[
     str,
+    BeforeValidator(_trimmed),
     form(
         "Who enters this: your name or role. It is recorded; Prefect itself does not know who you are.",
         title="Entered by",
-        write="your name or role, 2 to 80 characters, without an @",
+        write="your name or role, 2 to 80 characters on one line, without an @",
         min_length=2,
         max_length=80,
-        pattern="^[^@]*$",
+        pattern=NAME,
     ),
 ]
 Matter = Annotated[

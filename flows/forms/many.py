@@ -15,7 +15,7 @@ from flows.asking import can_extend, extend, release
 from flows.entry import Outcome, Page, Run, carry_out, in_words
 from flows.forms import choices
 from flows.forms.again import link
-from flows.forms.fields import NOT_PICKED, Day, Person, form
+from flows.forms.fields import NOT_PICKED, PLAIN, Day, Person, form
 from flows.forms.flow import form_flow
 from flows.forms.matters import answering
 from flows.office import Office
@@ -42,7 +42,7 @@ CaseNumber = Annotated[
         "Only requests of this case: your unit's own number.",
         title="Case number",
         write="the case's number as the board shows it, or nothing",
-        pattern="^[^@]*$",
+        pattern=PLAIN,
         max_length=120,
     ),
 ]
@@ -114,11 +114,13 @@ class Wanted:
         """The open requests that are meant, by id. At least one thing must be said: not everything there is.
 
         Raises:
-            ReplyError: nothing is said of which ones.
+            ReplyError: nothing is said of which ones, or there is no such case.
         """
-        if not any((self.provider, self.case, self.instrument, self.state, self.ends_before)):
+        if not any((self.provider, self.case.strip(), self.instrument, self.state, self.ends_before)):
             raise ReplyError("say which requests: fill in at least one of provider, case, legal basis, state, end")
-        found = office.ledger.rows(open_only=False, case=self.case.strip())
+        found = list(office.ledger.rows(open_only=False, case=self.case.strip()))
+        if self.case.strip() and not found:  # what is no case's number may be anything, and does not stay
+            raise ReplyError("no case has that number: write it as the board shows it")
         yield from sorted((row for row in found if self._means(row)), key=lambda row: row.request)
 
     def _means(self, row: Row) -> bool:

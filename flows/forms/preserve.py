@@ -11,16 +11,16 @@ from flows.casefile import Case, check_case
 from flows.entry import Outcome, Page, Run, carry_out
 from flows.forms.again import link
 from flows.forms.case_form import CaseEntry, RequestEntry, document, harmless, place, told
+from flows.forms.clear import names_no_account
 from flows.forms.entered import Wrong, entered
-from flows.forms.fields import Person, form
+from flows.forms.fields import PLAIN, Person, form
 from flows.forms.flow import form_flow
 from flows.forms.scrubbing import registered_by, scrubbed
-from flows.forms.words import table
+from flows.forms.sending import send
 from flows.intake import CaseErrors, Draft, judge, live_duplicates, register, ways
 from flows.office import Office, unusable
 from flows.preflight import Finding
 from flows.problems import Problem
-from flows.sweeping import Report, work_on
 from flows.words import number
 from providers.reading import Accounts
 
@@ -42,7 +42,7 @@ Notice = Annotated[
         title="Accepts that the user may be told",
         write="the name or role of who accepts it, without an @, or nothing",
         max_length=80,
-        pattern="^[^@]*$",
+        pattern=PLAIN,
     ),
 ]
 Unverified = Annotated[
@@ -73,7 +73,7 @@ async def preserve_case(
 
 def _preserve(run: Run, given: Mapping[str, Any]) -> Outcome:
     office = run.office
-    requests = scrubbed(given) or registered_by(office, run.errand.run, given)
+    requests = scrubbed(office, run.errand.run, given) or registered_by(office, run.errand.run, given)
     if not requests:
         try:
             requests = _register(run, given)
@@ -81,8 +81,7 @@ def _preserve(run: Run, given: Mapping[str, Any]) -> Outcome:
             run.scrubber.scrub(())
             return _refused(refused.lines, given)
     run.scrubber.scrub(requests)
-    report = _send(run, requests)
-    return _sent(office, requests, report)
+    return send(run, requests, f"{number(len(requests), 'request')} registered")
 
 
 class _Refused(Exception):
@@ -98,6 +97,8 @@ def _register(run: Run, given: Mapping[str, Any]) -> tuple[str, ...]:
     office, this = run.office, run.errand.run
     values = entered(preserve_case, given, run.scrubber.typed)
     by, notice, unverified = values["by"], values["accept_notice"].strip(), values["accept_unverified"]
+    clear = {"Case: Case number": values["case"].reference, "Entered by": by, "Accepts that …": notice}
+    names_no_account(office, clear)
     now = office.now()
     try:
         read = check_case(document(values["case"], values["requests"], notice_accepted_by=notice), now=now)
@@ -174,35 +175,6 @@ def _line(finding: Finding, accepted: Mapping[str, bool]) -> str:
     else:
         return told(problem)
     return f"{place(problem.where)}: {problem.problem}; {fix}"
-
-
-def _send(run: Run, requests: Sequence[str]) -> Report:
-    """Send everything, emergencies first; then do what is due because of it, such as telling a person of a gap."""
-    office = run.office
-    first = sorted(requests, key=lambda each: office.hold(each).urgency != "emergency")
-    report = work_on(office, first, progress=run.progress, stop=run.errand.stop, each=run.each)
-    rows = [row for row in map(office.ledger.row, first) if row is not None]
-    due = [row.request for row in rows if row.next_at is not None and row.next_at <= office.now()]
-    if due and not run.errand.stop.is_set():
-        report.add(work_on(office, due, progress=run.progress, stop=run.errand.stop, each=run.each))
-    return report
-
-
-def _sent(office: Office, requests: Sequence[str], report: Report) -> Outcome:
-    """What became of it, in words, with the table of requests."""
-    holds = {each: office.hold(each) for each in requests}
-    second = [each for each, hold in holds.items() if "send" in hold.waiting]
-    unsent = [each for each, hold in holds.items() if hold.unsent and each not in second]
-    by_hand = [each for each in unsent if (act := holds[each].act("send")) and act.outcome == "unsupported"]
-    left = [each for each in unsent if each not in by_hand]
-    text = f"{number(len(requests), 'request')} registered, {len(requests) - len(second) - len(unsent)} sent: "
-    text += f"{', '.join(requests)}."
-    text += f" To be sent by hand, see the desk queue: {', '.join(by_hand)}." if by_hand else ""
-    text += f" Waits for a second person (`holdfast approve`): {', '.join(second)}." if second else ""
-    text += f" NOT SENT YET, the next sweep goes on; do not send the form again: {', '.join(left)}." if left else ""
-    text += " Something needs a person: see the desk queue." if report.person and not by_hand else ""
-    page = Page(key="issued-requests", table=table(office, requests), text="How each request stands")
-    return Outcome(text=text, data={"requests": list(requests)}, report=report, page=page, failed=bool(left))
 
 
 def _refused(lines: Sequence[str], given: Mapping[str, Any]) -> Outcome:

@@ -55,12 +55,27 @@ def blank(typed: Mapping[str, Any], requests: Sequence[str] = ()) -> dict[str, A
     return {"case": {}, "requests": list(requests), "by": who}
 
 
-def scrubbed(given: Mapping[str, Any]) -> tuple[str, ...]:
-    """The requests that a run's parameters were replaced with; () where they are as they were typed."""
+def scrubbed(office: Office, run: str, given: Mapping[str, Any]) -> tuple[str, ...]:
+    """The requests that a run's parameters were replaced with; () where they are as they were typed.
+
+    Ids alone do not say so: anybody can send some. They are those that this very run has registered.
+    """
     found = given.get("requests")
-    if isinstance(found, Sequence) and found and all(isinstance(each, str) and _ID.fullmatch(each) for each in found):
-        return tuple(found)
-    return ()
+    if given.get("case") or not (isinstance(found, Sequence) and found and all(map(_is_id, found)) and run):
+        return ()
+    first = [event for each in found for event in office.ledger.events(each)[:1]]
+    return tuple(found) if len(first) == len(found) and all(each.body.get("run") == run for each in first) else ()
+
+
+def _is_id(given: object) -> bool:
+    return isinstance(given, str) and _ID.fullmatch(given) is not None
+
+
+def _is_blank(given: Mapping[str, Any]) -> bool:
+    """Whether nothing that was typed can stand in a run's parameters any more."""
+    requests, rest = given.get("requests"), set(given) - {"case", "requests", "by"}
+    typed = rest or given.get("case") or (given.get("by") and not requests)
+    return not typed and isinstance(requests, list) and all(map(_is_id, requests))
 
 
 _ID = re.compile(REQUEST)
@@ -161,7 +176,7 @@ async def _typed(client: PrefectClient) -> AsyncIterator[FlowRun]:
     of_form, offset = FlowFilter(name=FlowFilterName(any_=[FLOW])), 0
     while part := await client.read_flow_runs(flow_filter=of_form, limit=PART, offset=offset):
         for run in part:
-            if run.parameters.get("case") or (run.parameters.get("requests") and not scrubbed(run.parameters)):
+            if not _is_blank(run.parameters):
                 yield run
         offset += PART
 

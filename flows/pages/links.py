@@ -36,6 +36,12 @@ def item_key(request: str, about: str) -> str:
     return f"item-{request.lower()}-{_short(about)}"
 
 
+def part_key(provider: str, number: int) -> str:
+    """The key of a page of the desk queue that has one provider's items, of which it takes several by `number`."""
+    slug = _OTHERS.sub("-", provider.lower()).strip("-")[:SLUG].strip("-")
+    return "-".join(filter(None, (QUEUE, slug, _short(provider), str(number) if number > 1 else "")))
+
+
 def _short(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:6]
 

@@ -17,6 +17,7 @@ from itertools import islice
 from typing import Any
 
 from flows.deployments import version
+from flows.keeping import KEEP_RUNS, kept
 from flows.office import Office
 from flows.pages import overview, work
 from flows.pages.casepage import IN_FULL, case_page
@@ -24,7 +25,7 @@ from flows.pages.heading import OTHERS, stamp
 from flows.pages.links import BOARD, PEOPLE, QUEUE, RISK, Links, case_key, item_key
 from flows.pages.markup import plain
 from flows.pages.seen import AsAt, CaseSeen, gap_seen, matters_of, provider_name, request_seen, settled
-from flows.pages.shelf import Lying, Page, Shelf
+from flows.pages.shelf import OVER, Lying, Page, Shelf
 from flows.work_items import WorkItem, items_of, urgency
 from ledger.interface import LedgerError, Row
 
@@ -44,6 +45,8 @@ ABOUT: Mapping[str, str] = {
     RISK: "Requests whose data may be lost before the MLA answer is there, and what would still help.",
 }
 """The pages of which there is one, and what lists of pages say of them."""
+
+EMPTY = "Desk queue: nothing is listed here any more."
 
 
 @dataclass(kw_only=True)
@@ -91,7 +94,9 @@ def make(
     if done >= through and len(there) == len(OTHERS) and _lately(there[QUEUE], as_at.now):
         return Made(through=through, whole=True)
     return _Pass(office, shelf, known, deployments, as_at).make(
-        done, lacking=[key for key in OTHERS if key not in there]
+        done,
+        lacking=[key for key in OTHERS if key not in there],
+        parts=there[QUEUE].marks.get("parts", "") if QUEUE in there else "",
     )
 
 
@@ -135,22 +140,29 @@ class _Pass:
         self.stamp = stamp(self.links, as_at)
         self.ends = time.monotonic() + CASES_WITHIN
 
-    def make(self, done: int, *, lacking: Sequence[str]) -> Made:
-        """Make the pages of what happened after event `done`. `lacking`: the overviews that are not there."""
+    def make(self, done: int, *, lacking: Sequence[str], parts: str) -> Made:
+        """Make the pages of what happened after event `done`.
+
+        Args:
+            done: the event.
+            lacking: keys of the overviews that are not there.
+            parts: keys of further pages of the desk queue that are there, in words.
+        """
         # First of all, so that every other page can lead to them.
         self._put([Page(key=key, about=ABOUT[key], markdown="This page is being made.") for key in lacking])
         changed = {each.request: each.seq for each in self._events(done)}
         items = self._open_items()
-        rows = list(self.office.ledger.rows())
-        at_risk = sorted((row for row in rows if row.gap_days_p90), key=lambda row: (-row.gap_days_p90, row.request))
-        listed = (*rows[: overview.MOST], *at_risk[: overview.MOST_AT_RISK])
+        rows = list(islice(self.office.ledger.rows(), overview.MOST))
+        at_risk = self.office.ledger.at_risk(limit=overview.MOST_AT_RISK)
+        listed = (*rows, *at_risk)
         led_to = dict.fromkeys([*(each.case for each in items), *(row.case for row in listed)])
         without = self.shelf.missing(map(case_key, led_to))
         self._put_items(items, changed)
         self._put_each_case(case for case in led_to if case_key(case) in without)
         done = self._changed_cases(done)
         self._put([self._item(each) for each in items if case_key(each.case) in without])
-        self._put(self._overviews(items, rows, at_risk, done))
+        split = self._put_parts(items, parts)
+        self._put(self._overviews(items, rows, at_risk, split, done))
         return Made(through=self.as_at.through, whole=done >= self.as_at.through)
 
     def _events(self, after: int) -> Iterator[Any]:
@@ -196,6 +208,30 @@ class _Pass:
         ]
         self._put([self._item(each) for each in due])
 
+    def _put_parts(self, items: Sequence[WorkItem], before: str) -> str:
+        """The pages with the items of each provider, where one page cannot take all; gives their keys, in words.
+
+        `before`: those of the pass before. What is not needed any more says so.
+        """
+        split = work.parts(items)
+        pages = [
+            Page(
+                key=each.key,
+                about=plain(f"Desk queue, {each.name}: {each.places} of {each.of:,} items."),
+                markdown=work.queue_part(each, self.links, self.as_at),
+                stamp=self.stamp,
+            )
+            for each in split
+        ]
+        keys = [each.key for each in split]
+        pages += [
+            Page(key=key, about=EMPTY, markdown=work.empty_part(self.links, self.as_at), stamp=self.stamp)
+            for key in before.split()
+            if key not in keys
+        ]
+        self._put(pages)
+        return " ".join(keys)
+
     def _settle(self, requests: Iterable[str]) -> None:
         """The pages of items that are not open any more: their links go, and they say what settled them."""
         keys: dict[str, tuple[str, str]] = {}
@@ -209,7 +245,8 @@ class _Pass:
             if (over := settled(self.office, *keys[key])) is not None:
                 markdown = work.settled_page(over, self.links, self.as_at)
                 about = f"Work item, settled: {over.about.partition(':')[0].replace('-', ' ')}, {over.request}."
-                pages.append(Page(key=key, about=about, markdown=markdown, stamp=self.stamp))
+                since = {OVER: over.at.isoformat()}
+                pages.append(Page(key=key, about=about, markdown=markdown, stamp=self.stamp, marks=since))
         self._put(pages)
 
     # The cases
@@ -241,7 +278,8 @@ class _Pass:
 
     def _case(self, case: str) -> Page | None:
         rows = sorted(self.office.ledger.rows(open_only=False, case=case), key=lambda row: (row.final, row.request))
-        if not rows:
+        over = self._over(rows)
+        if not rows or (over and over < self.as_at.now - kept(self.office.settings)[KEEP_RUNS]):
             return None
         seen = CaseSeen(
             case=case,
@@ -257,7 +295,14 @@ class _Pass:
             about=plain(f"Case {case}: its requests, with picture, clocks and history."),
             markdown=case_page(seen, self.links, self.as_at),
             stamp=self.stamp,
+            marks={OVER: over.isoformat()} if over else {},
         )
+
+    def _over(self, rows: Sequence[Row]) -> datetime | None:
+        """When the last thing happened to a case's requests, where all of them are final."""
+        if not all(row.final for row in rows):
+            return None
+        return max((self.office.ledger.events(row.request)[-1].recorded_at for row in rows), default=None)
 
     def _names(self, rows: Iterable[Row]) -> dict[str, str]:
         return {each: provider_name(self.office, each) for each in {row.provider for row in rows}}
@@ -265,18 +310,20 @@ class _Pass:
     # The overviews
 
     def _overviews(
-        self, items: Sequence[WorkItem], rows: Sequence[Row], at_risk: Sequence[Row], done: int
+        self, items: Sequence[WorkItem], rows: Sequence[Row], at_risk: Sequence[Row], split: str, done: int
     ) -> list[Page]:
         """The pages of which there is one; the desk queue, which carries the mark, last."""
-        gaps = [gap_seen(self.office, row, self.as_at.now) for row in at_risk[: overview.MOST_AT_RISK]]
-        names = self._names(rows[: overview.MOST])
+        gaps = [gap_seen(self.office, row, self.as_at.now) for row in at_risk]
+        tally = self.office.ledger.tally()
+        many = sum(each.at_risk for each in tally)
         shown = {
-            BOARD: overview.board(rows, names, self.known.items, self.links, self.as_at),
-            RISK: overview.at_risk(gaps, len(at_risk), self.links, self.as_at),
+            BOARD: overview.board(rows, tally, self._names(rows), self.known.items, self.links, self.as_at),
+            RISK: overview.at_risk(gaps, many, self.links, self.as_at),
             PEOPLE: work.needs_a_person(items, self.office.policy.ladder, self.links, self.as_at),
             QUEUE: work.desk_queue(items, self.links, self.as_at),
         }
         mark = {"done": str(done), "root": _root(self.office, done), "at": self.as_at.now.isoformat()}
+        mark |= {"parts": split} if split else {}
         return [
             Page(key=key, about=ABOUT[key], markdown=markdown, marks=mark if key == QUEUE else {})
             for key, markdown in shown.items()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
@@ -14,13 +13,13 @@ from flows.pages.seen import AsAt, Gap
 from flows.verdict import NOT_WAYS, local_today, ways
 from flows.words import STATES, STEPS, day, number
 from flows.work_items import WorkItem
-from ledger.interface import Row
+from ledger.interface import Row, Tally
 from timeline.custody import WAITS
 
-MOST = 200
+MOST = 100
 """Requests listed on the board, by what is due next."""
 
-MOST_AT_RISK = 100
+MOST_AT_RISK = 50
 """Requests listed with what would close their gap, most days missing first."""
 
 NEXT: Mapping[str, str] = {
@@ -59,8 +58,9 @@ def waits_for(row: Row, items: Sequence[WorkItem], links: Links) -> str:
     return f"waits for the provider: {awaited}" if awaited else ""
 
 
-def board(
+def board(  # noqa: PLR0917 - what a page is made of
     rows: Sequence[Row],
+    tally: Sequence[Tally],
     providers: Mapping[str, str],
     items: Mapping[str, Sequence[WorkItem]],
     links: Links,
@@ -69,7 +69,8 @@ def board(
     """The board.
 
     Args:
-        rows: all open requests by what is due next; the first `MOST` are listed.
+        rows: open requests by what is due next; the first `MOST` are listed.
+        tally: all open requests, counted.
         providers: names by id.
         items: what needs a person, by request, most urgent first.
         links: where everything is.
@@ -77,13 +78,18 @@ def board(
     """
     if not rows:
         return markup.page(heading("Board", links, as_at, here=BOARD), strong("No request is open."))
-    states, people = Counter(row.state for row in rows), sum(row.matters > 0 for row in rows)
-    at_risk = sum(row.gap_days_p90 > 0 for row in rows)
-    counted = ", ".join(f"{many:,} {STATES.get(state, state)}" for state, many in states.most_common())
-    first = f" Listed are the {MOST:,} on which something is due first." if len(rows) > MOST else ""
+    count, people = sum(each.count for each in tally), sum(each.for_people for each in tally)
+    at_risk = sum(each.at_risk for each in tally)
+    counted = ", ".join(f"{each.count:,} {STATES.get(each.state, each.state)}" for each in tally)
+    first = (
+        f" Listed are the {MOST:,} on which something is due first; `holdfast board` lists all, and each case has a"
+        " page of its own."
+        if count > MOST
+        else ""
+    )
     return markup.page(
         heading("Board", links, as_at, here=BOARD),
-        f"{strong(number(len(rows), 'open request') + '.')} {plain(counted)}."
+        f"{strong(number(count, 'open request') + '.')} {plain(counted)}."
         f" {number(people, 'request')} with something for a person; {at_risk:,} at risk.{first}",
         table(
             ("Due", "What comes next, and who is waited for", "Request", "How it stands"),

@@ -22,6 +22,9 @@ MANY = 200
 
 NOT_FOUND = 404
 
+OVER = "over"
+"""The mark of a page that says since when what it shows is over: it goes some day (`flows.serving.tidying`)."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lying:

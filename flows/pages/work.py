@@ -3,39 +3,115 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
 
 from flows.chronicle import told
 from flows.pages import markup
 from flows.pages.heading import heading
-from flows.pages.links import PEOPLE, QUEUE, Links, case_key, item_key
+from flows.pages.links import PEOPLE, QUEUE, Links, case_key, item_key, part_key
 from flows.pages.markup import at, exact, lines, link, plain, prose, strong, table
 from flows.pages.seen import AsAt, Settled
 from flows.words import STATES, about, day, moment, number
 from flows.work_items import Answer, WorkItem
 from timeline.rules import Rung
 
-MOST = 1000
-"""Rows of a page; what is beyond is counted. The most urgent ones come first."""
+MOST = 100
+"""Items on a page, the most urgent ones first: a browser shows more too slowly. Further pages have the rest."""
 
 TAKE_UP = "acknowledge-escalation"
 
 
+HOW = "Open one to see why it is there and what to do, or answer it straight away."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """A page with items of one provider: the `number`-th of `MOST` each, and the places of its first and last one."""
+
+    key: str
+    provider: str
+    name: str
+    first: int
+    of: int
+    items: tuple[WorkItem, ...]
+
+    @property
+    def places(self) -> str:
+        """Which of the provider's items are on it."""
+        return f"{self.first:,}–{self.first + len(self.items) - 1:,}"
+
+
+def parts(items: Sequence[WorkItem]) -> tuple[Part, ...]:
+    """The pages by provider that all items are on, most items first; none where one page takes all items."""
+    if len(items) <= MOST:
+        return ()
+    theirs: dict[str, list[WorkItem]] = {}
+    for each in items:
+        theirs.setdefault(each.provider, []).append(each)
+    return tuple(
+        Part(
+            key=part_key(provider, place // MOST + 1),
+            provider=provider,
+            name=found[0].provider_name,
+            first=place + 1,
+            of=len(found),
+            items=tuple(found[place : place + MOST]),
+        )
+        for provider, found in sorted(theirs.items(), key=lambda each: (-len(each[1]), each[0]))
+        for place in range(0, len(found), MOST)
+    )
+
+
 def desk_queue(items: Sequence[WorkItem], links: Links, as_at: AsAt) -> str:
-    """Everything that needs a person, in the order given: one row for each item."""
+    """What needs a person, in the order given, and where the rest is: one row for each item."""
     free = sum(each.taken_up_at is None for each in items)
     counted = f"{number(len(items), 'item')}, {free:,} not taken up yet."
+    if not items:
+        return markup.page(heading("Desk queue", links, as_at, here=QUEUE), strong("Nothing needs a person."))
     return markup.page(
         heading("Desk queue", links, as_at, here=QUEUE),
-        f"{strong(counted)} Open one to see why it is there and what to do, or answer it straight away."
-        if items
-        else strong("Nothing needs a person."),
-        table(("By", "What", "Likely answers", "Who has it"), (_row(each, links) for each in items[:MOST]))
-        if items
-        else "",
-        _beyond(len(items)),
+        f"{strong(counted)} {HOW}",
+        _by_provider(parts(items), links),
+        _queued(items[:MOST], links),
     )
+
+
+def _by_provider(split: Sequence[Part], links: Links) -> str:
+    """The way to all items, where they are too many for one page."""
+    if not split:
+        return ""
+    theirs = []
+    for _, group in groupby(split, key=lambda each: each.provider):
+        first, *more = group
+        if more:
+            ways = ", ".join(link(each.places, links.page(each.key)) for each in (first, *more))
+            theirs.append(f"{plain(first.name)} {ways} of {first.of:,}")
+        else:
+            theirs.append(link(f"{first.name} {first.of:,}", links.page(first.key)))
+    return f"Below are the {MOST:,} most urgent ones. {strong('All of them, by provider:')} {' · '.join(theirs)}"
+
+
+def queue_part(part: Part, links: Links, as_at: AsAt) -> str:
+    """A page with items of one provider, the most urgent ones first."""
+    some = "" if part.of == len(part.items) else f" Here are {part.places}; the lower the number, the more urgent."
+    return markup.page(
+        heading(f"Desk queue: {part.name}", links, as_at),
+        f"{strong(number(part.of, 'item') + '.')}{some} {HOW}",
+        _queued(part.items, links),
+    )
+
+
+def empty_part(links: Links, as_at: AsAt) -> str:
+    """A page with a provider's items that has none any more."""
+    to = link("the desk queue", links.page(QUEUE))
+    text = f"{strong('Nothing is listed here any more.')} What needs a person is on {to}."
+    return markup.page(heading("Desk queue", links, as_at), text)
+
+
+def _queued(items: Sequence[WorkItem], links: Links) -> str:
+    return table(("By", "What", "Likely answers", "Who has it"), (_row(each, links) for each in items))
 
 
 def _row(item: WorkItem, links: Links) -> Sequence[str]:
@@ -71,10 +147,6 @@ def _who_has_it(item: WorkItem) -> str:
     if item.taken_up_at:
         return lines("taken up", at(item.taken_up_at))
     return lines("nobody yet; told", at(item.told_at)) if item.told_at else "nobody yet"
-
-
-def _beyond(count: int) -> str:
-    return f"And {count - MOST:,} more, less urgent: `holdfast board` shows all." if count > MOST else ""
 
 
 def item_page(item: WorkItem, links: Links, as_at: AsAt) -> str:
@@ -136,7 +208,7 @@ def needs_a_person(items: Sequence[WorkItem], ladder: Sequence[Rung], links: Lin
     """The escalations, the highest level first, in each level what nobody has taken up first."""
     told_of = sorted((each for each in items if each.told_at), key=_by_level)
     waiting = sum(each.taken_up_at is None for each in told_of)
-    parts = [
+    levels = [
         part
         for level, group in groupby(told_of[:MOST], key=lambda each: each.level)
         for part in _level(level, list(group), ladder, links)
@@ -147,8 +219,10 @@ def needs_a_person(items: Sequence[WorkItem], ladder: Sequence[Rung], links: Lin
         " being told. It stays open until it is done."
         if told_of
         else strong("Nobody was told of anything that is still open."),
-        *parts,
-        _beyond(len(told_of)),
+        *levels,
+        f"And {len(told_of) - MOST:,} more: {link('the desk queue', links.page(QUEUE))} leads to all of them."
+        if len(told_of) > MOST
+        else "",
     )
 
 

@@ -43,6 +43,10 @@ ON_DISK = "prefect.server.concurrency.lease_storage.filesystem"
 What is old goes without a setting: events after a week, by the server itself; runs by `flows.serving.tidying`, which
 knows which of them are to be kept longer."""
 
+PAGES: Mapping[str, str] = {"PREFECT_SERVER_UI_API_URL": "/api", "PREFECT_SERVER_UI_V2_ENABLED": "false"}
+"""Unless the environment says: the pages ask where they came from, behind a proxy too; and the look that asks nobody
+else for anything comes first."""
+
 
 class ServerFailed(Exception):
     """The server did not start. The message says where its log is."""
@@ -97,7 +101,8 @@ class OwnServer:
             self.port = self._free_port(patience)
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         environ = {name: value for name, value in self._given.items() if name != "PREFECT_API_URL"}
-        environ.setdefault(LEASES, ON_DISK)
+        for name, value in {LEASES: ON_DISK, **PAGES}.items():
+            environ.setdefault(name, value)
         environ |= {
             **ALWAYS,
             "PREFECT_HOME": str(self.folder),

@@ -1,7 +1,8 @@
-"""Keeps Prefect's database small: old runs go, with their logs, task runs and what they left on the pages.
+"""Keeps Prefect's database small: old runs go, with their logs, task runs and what they left; pages that are over go.
 
 Nothing of the record is touched; Prefect only shows it. Runs of people's forms are kept longer than a State takes to
-answer, because somebody may ask what was typed; sweeps come every few minutes and are kept for days. Events, and
+answer, because somebody may ask what was typed; sweeps come every few minutes and are kept for days. As long as the
+forms' runs stay the pages of items that are settled and of cases of which nothing is open. Events, and
 logs and artifacts that no run owns, the server removes by itself (docs/operating.md).
 """
 
@@ -11,12 +12,15 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 from uuid import UUID
 
 from prefect import flow
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import (
+    ArtifactCollectionFilter,
+    ArtifactCollectionFilterKey,
     ArtifactFilter,
     ArtifactFilterFlowRunId,
     FlowFilter,
@@ -28,15 +32,13 @@ from prefect.client.schemas.filters import (
     FlowRunFilterTags,
 )
 from prefect.client.schemas.objects import TERMINAL_STATES, State
+from prefect.client.schemas.sorting import ArtifactCollectionSort
 
 from flows.deployments import SERVED, TAG
 from flows.entry import PLAINLY, Outcome, Run, carry_out
 from flows.forms.scrubbing import scrub_leftovers
-from flows.settings import Settings, SettingsError
-
-KEEP_RUNS, KEEP_SWEEPS = "HOLDFAST_KEEP_RUNS", "HOLDFAST_KEEP_SWEEPS"
-DAYS: Mapping[str, int] = {KEEP_RUNS: 400, KEEP_SWEEPS: 14}
-"""Days that ended runs are kept: of people's forms, and of what runs by the clock."""
+from flows.keeping import KEEP_RUNS, KEEP_SWEEPS, kept
+from flows.pages.shelf import OVER
 
 BATCH = 50
 """Runs removed at a time: the most that Prefect takes, and little enough that people's runs do not wait."""
@@ -52,31 +54,18 @@ class Tidied:
     runs: int = 0
     sweeps: int = 0
     artifacts: int = 0
+    pages: int = 0
     scrubbed: int = 0
 
     @property
     def text(self) -> str:
         """In a person's words."""
         parts = [f"{self.runs} old runs of forms", f"{self.sweeps} of sweeps", f"{self.artifacts} of their tables"]
+        parts.append(f"{self.pages} pages of what is long over")
         scrubbed = (
             f"; the entries of {self.scrubbed} runs that broke off were taken out of them" if self.scrubbed else ""
         )
         return f"removed: {', '.join(parts)}{scrubbed}"
-
-
-def kept(settings: Settings) -> dict[str, timedelta]:
-    """How long runs are kept, by variable.
-
-    Raises:
-        SettingsError: a variable is no whole number of days.
-    """
-    found = {}
-    for name, days in DAYS.items():
-        given = settings.environ.get(name) or str(days)
-        if not (given.isdecimal() and 0 < int(given) < 100_000):  # noqa: PLR2004 - some limit that is no overflow
-            raise SettingsError(f"{name}: expected a number of days such as {days}, found {given!r}")
-        found[name] = timedelta(days=int(given))
-    return found
 
 
 @flow(name="tidy-up", flow_run_name="tidy up", **PLAINLY)
@@ -117,7 +106,34 @@ async def tidy(now: datetime, keep: Mapping[str, timedelta], *, stop: Callable[[
                 else:
                     done.runs += len(gone)
                 await asyncio.sleep(REST)
+        for each in await _over(client, now - keep[KEEP_RUNS]):
+            if stop():
+                break
+            await client.delete_artifact(each)
+            done.pages += 1
     return done
+
+
+async def _over(client: PrefectClient, before: datetime) -> list[UUID]:
+    """The pages of items and cases that have been over since before an instant. Each is there in one version."""
+    found: list[UUID] = []
+    for kind in ("item-%", "case-%"):
+        theirs = ArtifactCollectionFilter(key=ArtifactCollectionFilterKey(like_=kind))
+        for begin in count(0, BATCH):
+            some = await client.read_latest_artifacts(
+                artifact_filter=theirs, sort=ArtifactCollectionSort.ID_DESC, limit=BATCH, offset=begin
+            )
+            found += [each.latest_id for each in some if _is_over(each.metadata_ or {}, before)]
+            if len(some) < BATCH:
+                break
+    return found
+
+
+def _is_over(marks: Mapping[str, str], before: datetime) -> bool:
+    try:
+        return datetime.fromisoformat(marks.get(OVER, "")) < before
+    except (ValueError, TypeError):
+        return False
 
 
 async def _batch(client: PrefectClient, flows: Sequence[str], before: datetime) -> list[UUID]:

@@ -226,8 +226,13 @@ class Worker:
         return bool(found)
 
     def _room(self, served: Served) -> bool:
+        """Whether there is a place. A run whose work is done, and which only brings the pages up to date, needs none."""
         same = [hand for hand in self.hands.values() if hand.served is served]
-        queue = [hand for hand in self.hands.values() if hand.served.queue == served.queue]
+        queue = [
+            hand
+            for hand in self.hands.values()
+            if hand.served.queue == served.queue and not hand.errand.finished.is_set()
+        ]
         return len(queue) < self.places[served.queue] and (served.limit is None or len(same) < served.limit)
 
     async def _carry(self, hand: Hand) -> None:

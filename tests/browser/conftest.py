@@ -29,25 +29,33 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[object]:
     """A browser for one file of tests: while it runs, nothing else in this process can have a loop of its own."""
-    from browser_support import chromium
+    from browser_support import ALONE, chromium
     from playwright.sync_api import sync_playwright
 
     if not (path := chromium()):
         _without(MISSING)
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        running = playwright.chromium.launch(executable_path=path, args=list(ALONE))
         yield running
         running.close()
 
 
-@pytest.fixture
-def clerk(browser: object, desk: object) -> Iterator[object]:
-    """Somebody with a fresh browser. At the end: no page has asked anybody else for anything."""
+@pytest.fixture(scope="module")
+def seat(browser: object, desk: object) -> Iterator[object]:
+    """A clerk's browser for one file of tests: it keeps what it has loaded once, as everybody's does."""
     from browser_support import Clerk
 
     with Clerk(browser, desk) as working:  # type: ignore[arg-type]
         yield working
-        assert working.strangers == []
+
+
+@pytest.fixture
+def clerk(seat: object) -> Iterator[object]:
+    """Somebody at the desk. At the end: no page has asked anybody else for anything, and none is open."""
+    yield seat
+    assert seat.strangers == []  # type: ignore[attr-defined]
+    for page in seat.context.pages:  # type: ignore[attr-defined]
+        page.close()
 
 
 def _without(what: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -129,7 +130,8 @@ def nginx(folder: Path, prefect: str, gate: str) -> Iterator[str]:
     (folder / "site.conf").write_text(site)
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     temporary = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
-    whole = f"daemon off; pid {folder}/pid; events {{}} http {{ {temporary} include {folder}/site.conf; }}"
+    who = "user root;" if os.getuid() == 0 else ""
+    whole = f"{who} daemon off; pid {folder}/pid; events {{}} http {{ {temporary} include {folder}/site.conf; }}"
     (folder / "nginx.conf").write_text(whole)
     command = [str(NGINX), "-p", str(folder), "-e", f"{folder}/error.log", "-c", f"{folder}/nginx.conf"]
     subprocess.run([*command, "-t"], check=True, capture_output=True)

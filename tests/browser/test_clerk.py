@@ -76,7 +76,6 @@ def test_to_take_up_an_escalation_keeps_it_on_the_queue_under_a_name(clerk: Cler
     queue = clerk.queue()
     expect(row(queue, item.request)).to_contain_text("▲▲")
     form = clerk.press(row(queue, item.request).get_by_role("link", name="I have taken it up"))
-    picture(form.page, "taking-up", form.field("Entered by"))
     run = form.fill("Entered by", WHO).submit().done()
     picture(run.page, "run")
     gone(queue, f"{item.request}no")
@@ -102,7 +101,6 @@ def test_a_draft_is_sent_by_its_id(clerk: Clerk, desk: Desk) -> None:
     assert item.request not in desk.sends()
     form = clerk.form("Preserve a draft")
     form.fill("Draft", item.request).fill("Entered by", WHO)
-    picture(form.page, "draft")
     form.submit().done()
     assert desk.sends()[item.request] == 1
 

@@ -25,6 +25,7 @@ from flows.pages.links import FROM_A_PAGE, Links, case_key, item_key, whole
 from flows.pages.seen import AsAt, CaseSeen, gap_seen, provider_name, request_seen, settled
 from flows.replying import Reply
 from flows.work_items import Answer, WorkItem, items_of
+from ledger.interface import Tally
 from providers.interface import Action
 from providers.memory import Behaviour, Does
 
@@ -254,13 +255,29 @@ class TestTheDeskQueue:
             assert {each.content for each in tokens(page) if each.type.startswith("html")} <= {"<br>"}
             assert not [each for each in tokens(page) if each.type == "heading_open" and each.tag not in {"h1", "h2"}]
 
-    def test_five_hundred_items_are_a_page_of_a_few_hundred_thousand_letters_made_at_once(self) -> None:
-        many = [item(number) for number in range(500)]
+    def test_of_five_hundred_items_the_first_hundred_are_shown_and_the_rest_is_one_page_away(self) -> None:
+        meta = {"provider": "meta", "provider_name": "Meta [x](y)"}
+        many = [item(number, **({} if number % 3 else meta)) for number in range(500)]
         began = time.process_time()
-        page = work.desk_queue(many, LINKS, AS_AT)
-        assert time.process_time() - began < 0.5
-        assert len(rows_of(page)) == 501
-        assert len(page) < 500_000
+        split = work.parts(many)
+        there = replace(LINKS, pages={**LINKS.pages, **{each.key: each.key for each in split}})
+        page = work.desk_queue(many, there, AS_AT)
+        pages = [work.queue_part(each, there, AS_AT) for each in split]
+        assert time.process_time() - began < 1
+        assert len(rows_of(page)) == 101
+        assert len(page) < 100_000, "a browser shows it within two seconds"
+        assert "Snap Inc. 1–100, 101–200, 201–300, 301–333 of 333 · Meta [x](y) 1–100, 101–167 of 167" in words(page)
+        linked = [each.rpartition("/")[2] for each in links_of(page)]
+        assert [each for each in linked if each.startswith("desk-queue-")] == [each.key for each in split]
+        assert {each.request for part in split for each in part.items} == {each.request for each in many}
+        assert all(len(rows_of(each)) <= 101 for each in pages)
+        assert "167 items. Here are 101–167" in words(pages[-1])
+
+    def test_what_fits_on_one_page_is_on_one_page(self) -> None:
+        assert work.parts([item(number) for number in range(100)]) == ()
+
+    def test_a_page_of_a_provider_who_has_nothing_left_leads_back(self) -> None:
+        assert "../../artifacts/artifact/p-queue" in links_of(work.empty_part(LINKS, AS_AT))
 
 
 class TestAnItem:
@@ -307,10 +324,12 @@ class TestTheBoard:
         unit.register(*({"provider": "alpha"} for _ in range(3)))
         rows = list(unit.office.ledger.rows())
         many = [replace(rows[0], request=f"HF-{number:012d}") for number in range(250)] + rows
-        page = overview.board(many, {"alpha": "Alpha"}, {}, LINKS, AS_AT)
+        tally = (Tally(state="registered", count=253, for_people=4, at_risk=250),)
+        page = overview.board(many, tally, {"alpha": "Alpha"}, {}, LINKS, AS_AT)
         assert "253 open requests. 253 registered, not sent" in words(page)
-        assert "Listed are the 200 on which something is due first." in words(page)
-        assert len(rows_of(page)) == 201
+        assert "4 requests with something for a person; 250 at risk" in words(page)
+        assert "Listed are the 100 on which something is due first" in words(page)
+        assert len(rows_of(page)) == 101
 
     def test_it_says_who_is_waited_for(self, unit: Unit) -> None:
         (row,) = (unit.register(), list(unit.office.ledger.rows()))[1]

@@ -19,7 +19,8 @@ import pytest
 from prefect_support import CANARY, Cable, LiveUnit, PrefectServer, wait_for
 
 from flows.deployments import SERVED
-from flows.pages.links import case_key, item_key
+from flows.pages import work
+from flows.pages.links import case_key, item_key, part_key
 from flows.pages.publishing import show
 from flows.pages.shelf import Page, opened
 from flows.prefect_api import speaking_to
@@ -163,6 +164,49 @@ def test_pages_are_changed_in_place_and_the_lists_show_the_change(unit: LiveUnit
     assert {key for key, found in every.items() if len(found) > 1} == set()
     assert all(every[key][0]["data"] == page["data"] for key, page in after.items()), "the list's copy is the page"
     assert "refused by the provider" in after[case_of(unit, request)]["data"]
+
+
+def test_items_beyond_the_first_page_are_on_pages_by_provider_and_those_say_so_when_they_are_empty(
+    unit: LiveUnit, prefect: PrefectServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "MOST", 2)
+    requests = unit.register("alpha", "alpha", "alpha")
+    for each in requests:
+        refused(unit, each)
+    bring_up_to_date(unit)
+    pages = lying(prefect)
+    more = [part_key("alpha", number) for number in (1, 2)]
+    assert all(pages[each]["latest_id"] in pages["desk-queue"]["data"] for each in more)
+    listed = [{each for each in requests if each in pages[key]["data"]} for key in more]
+    assert [len(each) for each in listed] == [2, 1]
+    assert listed[0] | listed[1] == set(requests)
+    with unit.office() as office:
+        for each in requests[:2]:
+            office.append(each, [("released", {})])
+    bring_up_to_date(unit)
+    after = lying(prefect)
+    assert [after[each]["latest_id"] for each in more] == [pages[each]["latest_id"] for each in more]
+    assert all("Nothing is listed here any more" in after[each]["data"] for each in more)
+    assert "by provider" not in after["desk-queue"]["data"]
+
+
+def test_pages_of_what_is_over_say_since_when_and_what_is_long_over_has_none(
+    unit: LiveUnit, prefect: PrefectServer
+) -> None:
+    first, second = unit.register("alpha"), unit.register("alpha")
+    refused(unit, first[0])
+    bring_up_to_date(unit)
+    item, cases = item_key(first[0], "refused"), [case_of(unit, each[0]) for each in (first, second)]
+    assert not any("over" in lying(prefect)[each]["metadata_"] for each in (item, *cases))
+    with unit.office() as office:
+        (event,) = office.append(first[0], [("released", {})])
+    bring_up_to_date(unit)
+    over = {key: each["metadata_"].get("over") for key, each in lying(prefect).items() if key in (item, *cases)}
+    assert over == {item: event.at.isoformat(), cases[0]: event.recorded_at.isoformat(), cases[1]: None}
+    sweep_away(prefect)
+    years_later = replace(unit.settings, simulated=datetime.now(UTC) + timedelta(days=500))
+    assert asyncio.run(show(years_later)) == ()
+    assert set(lying(prefect)) & {item, *cases} == {cases[1]}
 
 
 def test_what_has_not_changed_is_left_alone(unit: LiveUnit, prefect: PrefectServer) -> None:

@@ -40,7 +40,8 @@ def test_old_runs_go_with_their_tables_and_the_pages_stay(client_of: None, prefe
     from prefect.client.schemas.actions import ArtifactCreate
 
     from flows.issue import issue_requests
-    from flows.serving.tidying import DAYS, tidy
+    from flows.keeping import DAYS
+    from flows.serving.tidying import tidy
     from flows.sweep import sweep_holds
 
     keep = {name: timedelta(days=days) for name, days in DAYS.items()}
@@ -53,6 +54,9 @@ def test_old_runs_go_with_their_tables_and_the_pages_stay(client_of: None, prefe
             for key, run in (("issued-requests", UUID(swept)), ("tried-page", None)):
                 await client.create_artifact(ArtifactCreate(key=key, type="markdown", data="-", flow_run_id=run))
             now = datetime.now(UTC)
+            for key, over in (("item-tried", now), ("item-tried-open", None), ("case-tried", now)):
+                marks = {"over": over.isoformat()} if over else {}
+                await client.create_artifact(ArtifactCreate(key=key, type="markdown", data="-", metadata_=marks))
             there: list[Any] = []
 
             async def left() -> set[str]:
@@ -62,14 +66,16 @@ def test_old_runs_go_with_their_tables_and_the_pages_stay(client_of: None, prefe
             await tidy(now + timedelta(days=10), keep)
             there.append(await left() == {form, swept, another})
             done = await tidy(now + timedelta(days=20), keep)
-            there += [await left() == {form, another}, done.sweeps >= 1, done.artifacts >= 1]
-            await tidy(now + timedelta(days=500), keep)
-            there.append(await left() == {another})
+            there += [await left() == {form, another}, done.sweeps >= 1, done.artifacts >= 1, done.pages == 0]
+            done = await tidy(now + timedelta(days=500), keep)
+            there += [await left() == {another}, done.pages >= 2]
             return there
 
-    assert asyncio.run(try_it()) == [True] * 5
+    assert asyncio.run(try_it()) == [True] * 7
+    listed = {each["key"] for each in prefect.ask("/artifacts/latest/filter", {})}
+    assert {"item-tried", "case-tried", "item-tried-open"} & listed == {"item-tried-open"}, "in the lists, too"
     mine = {each["key"] for each in prefect.ask("/artifacts/filter", {}) if each["data"] == "-"}
-    assert mine == {"tried-page"}, "a page of the desk belongs to no run"
+    assert mine == {"tried-page", "item-tried-open"}, "a page of the desk belongs to no run"
 
 
 def test_the_job_says_what_it_removed(client_of: None, tmp_path: Path, prefect: PrefectServer) -> None:
@@ -91,7 +97,7 @@ def test_the_job_says_what_it_removed(client_of: None, tmp_path: Path, prefect: 
 
 @pytest.mark.parametrize("given", ["a year", "0", "-1", "1.5"])
 def test_a_retention_that_is_no_number_of_days_is_told(tmp_path: Path, given: str) -> None:
-    from flows.serving.tidying import kept
+    from flows.keeping import kept
 
     unit = LiveUnit(tmp_path, HOLDFAST_KEEP_RUNS=given)
     with pytest.raises(SettingsError, match="HOLDFAST_KEEP_RUNS: expected a number of days such as 400, found "):

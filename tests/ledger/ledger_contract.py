@@ -14,7 +14,7 @@ import pytest
 from ledger_fold import INSTANT, MINUTE, NOW, SECOND, fold, intent, item, moved, note, registered, row_body
 from ledger_worker import open_at
 
-from ledger.interface import Claim, Duplicate, Event, LeaseLost, Ledger, LedgerError, NewEvent, Row
+from ledger.interface import Claim, Duplicate, Event, LeaseLost, Ledger, LedgerError, NewEvent, Row, Tally
 from ledger.tree import check_consistency, check_inclusion, leaf, node
 
 HERE = Path(__file__).parent
@@ -394,6 +394,25 @@ class LedgerContract:
         assert [row.request for row in ledger.rows(case="A' OR 1=1")] == ["HF-B"]
         assert [row.request for row in ledger.rows(case="A' OR 1=1", open_only=False)] == ["HF-B", "HF-A"]
         assert list(ledger.rows(case="nobody's", open_only=False)) == []
+
+    def test_open_requests_are_counted_by_state_and_those_at_risk_are_found(self, ledger: Ledger) -> None:
+        assert (ledger.tally(), ledger.at_risk(limit=1)) == ((), ())
+        for name, told in {
+            "HF-A": {"gap": 9, "final": True, "next_at": None},
+            "HF-B": {"gap": 3, "matters": 1},
+            "HF-C": {"state": "sent", "gap": 40, "items": [item("1")]},
+            "HF-D": {},
+            "HF-E": {"gap": 3, "matters": 2},
+        }.items():
+            ledger.register(name, [registered(**told)], fold, now=NOW)
+        assert ledger.tally() == (
+            Tally(state="in-force", count=3, for_people=2, at_risk=2),
+            Tally(state="sent", count=1, for_people=0, at_risk=1),
+        )
+        assert [(row.request, row.gap_days_p90) for row in ledger.at_risk(limit=2)] == [("HF-C", 40), ("HF-B", 3)]
+        assert [row.request for row in ledger.at_risk(limit=9)] == ["HF-C", "HF-B", "HF-E"]
+        with pytest.raises(ValueError, match="expected at least 1"):
+            ledger.at_risk(limit=0)
 
     def test_what_needs_a_person_is_found_among_all_that_sleeps(self, ledger: Ledger) -> None:
         ledger.register("HF-A", [registered(matters=2, final=True, next_at=None)], fold, now=NOW)

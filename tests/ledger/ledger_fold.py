@@ -28,7 +28,7 @@ def fold(events: Sequence[Event]) -> Row:
         next_because=f"{len(events)} events",
         rank=said["rank"],
         strict_on="2027-02-18",
-        gap_days_p90=0,
+        gap_days_p90=said.get("gap", 0),
         level=0,
         matters=said["matters"],
         items=tuple(ItemRow(**item) for item in said["items"]),

@@ -134,7 +134,7 @@ def test_somebody_reads_every_variable_of_an_environment_file(name: str) -> None
 def test_a_container_gets_variables_that_somebody_reads() -> None:
     for name, service in COMPOSE["services"].items():
         assert not [each for each in service.get("environment", {}) if not known(each)], name
-    said = set(re.findall(r"\b(?:HOLDFAST|PREFECT)_[A-Z_]+", GUIDE))
+    said = set(re.findall(r"\b(?:HOLDFAST|PREFECT)_[A-Z0-9_]+", GUIDE))
     assert not [each for each in said if not known(each)]
 
 
