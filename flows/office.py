@@ -22,6 +22,7 @@ from flows.orders import compose
 from flows.routes import Route, routes
 from flows.settings import Settings, SettingsError
 from flows.stationery import UnitLetters, wrong_letters
+from ledger.heads import Head
 from ledger.interface import Claim, Event, Json, Ledger, LedgerUnusable, NewEvent, Row
 from ledger.vault import Keyring, MasterKey, Sealed, Vault
 from providers.errors import ConfigurationError
@@ -46,6 +47,7 @@ class Office:
     letters: UnitLetters = field(init=False)
     sleep: Callable[[float], None] = time.sleep
     latest: datetime | None = None  # the latest instant seen: a clock that is set back is noticed by it
+    ours: Head | None = None  # the signed head that was last found to be this unit's
 
     def __post_init__(self) -> None:
         self.letters = UnitLetters(self.settings, clock=self.now)
