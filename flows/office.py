@@ -17,6 +17,7 @@ from typing import Any
 from flows import catalogue as catalogues
 from flows.catalogue import Catalogue, ConfigurationErrors, ProviderEntry
 from flows.history import Histories
+from flows.lanes import Lanes
 from flows.ledgers import is_there, open_ledger
 from flows.orders import compose
 from flows.routes import Route, routes
@@ -44,6 +45,7 @@ class Office:
     histories: Histories
     adapters: dict[str, Adapter] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    lanes: Lanes = field(default_factory=Lanes)
     letters: UnitLetters = field(init=False)
     sleep: Callable[[float], None] = time.sleep
     latest: datetime | None = None  # the latest instant seen: a clock that is set back is noticed by it
@@ -179,6 +181,7 @@ class Office:
 
     def close(self) -> None:
         """Give back connections and the ledger."""
+        self.lanes.close()
         for adapter in self.adapters.values():
             adapter.close()
         self.ledger.close()
