@@ -142,7 +142,7 @@ class Hold:
     person was asked to approve (`timeline.custody`), `erased_at` when the case was erased. `channel` is what it was
     sent over, `route` the id of that way to the addressee ("": a person's own). `starts` is None before anything was
     sent. `chain` has the expiries of the first period and of every extension confirmed or to be relied upon, in
-    order; it is empty where nothing was sent, or the law gives no period.
+    order; it is empty where nothing was sent, or the law gives no period. `state` is the one word for how it stands.
     """
 
     request: str
@@ -191,11 +191,13 @@ class Hold:
     erased_at: datetime | None = None
     starts: Starts | None = field(init=False, repr=False, compare=False)
     chain: tuple[Expiry, ...] = field(init=False, repr=False, compare=False)
+    state: State = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Work out once what everything else asks: where the counting starts, and how far the chain reaches."""
+        """Work out once what everything else asks: where counting starts, how far the chain reaches, the state."""
         object.__setattr__(self, "starts", self._starts())
         object.__setattr__(self, "chain", tuple(islice(self._links(), self.granted + self.extensions_left + 1)))
+        object.__setattr__(self, "state", self._state())
 
     def act(self, action: str, sequence: int = 1) -> Act | None:
         """The act of that action and sequence, if it was ever begun."""
@@ -223,8 +225,7 @@ class Hold:
         sending = self.act("send")
         return self.release_asked_at is not None and self.unsent and (sending is None or not sending.open)
 
-    @property
-    def state(self) -> State:
+    def _state(self) -> State:
         """The one word for how it stands; what ends it weighs most."""
         if self.released_at is not None or self.withdrawn:
             return State.RELEASED

@@ -14,7 +14,7 @@ from typing import Any
 
 from timeline import custody
 from timeline.events import Event
-from timeline.facts import SAME, Facts, begin, day, instant, items_until, stopped
+from timeline.facts import Facts, begin, day, instant, items_until, stopped
 from timeline.hold import Act, Escalated, Hold, Item, Mla, State
 from timeline.terms import Abilities, Terms
 
@@ -40,8 +40,7 @@ def fold_on(facts: Facts, events: Iterable[Event]) -> Hold:
     for event in events:
         if step := _STEPS.get(event.kind):
             step(facts, event)
-    same = {name: getattr(facts, name) for name in SAME}
-    return Hold(**same, items=tuple(facts.items.values()), items_until=items_until(facts))
+    return Hold(**vars(facts) | {"items": tuple(facts.items.values()), "items_until": items_until(facts)})
 
 
 _Step = Callable[[Facts, Event], None]
