@@ -47,11 +47,12 @@ def freeze_terms(
     `zone` is where its days are counted, if not at the provider: at the authority that gets it.
     """
     mla, state = catalogue.profiles[profile], catalogue.providers[provider].terms.state
-    practice = {key: value for key, value in catalogue.raw_provider(provider).items() if key != "adapter"}
+    raw = catalogue.raw  # read only: `raw_provider` would copy all of it
+    practice = {key: value for key, value in raw[f"providers/{provider}.toml"].items() if key != "adapter"}
     practice |= {"zone": zone} if zone else {}
     years = range(at.year, at.year + 4)
     record = {
-        "instrument": {"id": instrument, "table": catalogue.raw_instrument(instrument)},
+        "instrument": {"id": instrument, "table": dict(raw[f"instruments/{instrument}.toml"])},
         "provider": {"id": provider, "table": practice},
         "country": country,
         "profile": {
@@ -197,7 +198,7 @@ class Histories:
         folded = self._folded(events)
         first, hold, wanted = events[0].body, folded.hold, folded.duties
         following = first_due(wanted)
-        seen = coverage(hold, self._policy, hold.sent_at or hold.registered_at)
+        since = hold.sent_at or hold.registered_at
         expiry = hold.expiry
         blinds = {each["item"]: each.get("blind", "") for each in _tables(first["items"])}
         open_matters = {each.about for each in wanted if each.action is Do.ESCALATE}
@@ -215,7 +216,7 @@ class Histories:
             next_because=following.because if following else "",
             rank=_rank(hold, following),
             strict_on=expiry.strict_on.isoformat() if expiry else "",
-            gap_days_p90=0 if hold.ended else seen.gap_days_p90,
+            gap_days_p90=0 if hold.ended else coverage(hold, self._policy, since).gap_days_p90,
             level=max(unanswered, default=0),
             items=tuple(
                 ItemRow(item=each.id, type=each.type, outcome=each.outcome, blind=blinds.get(each.id, ""))

@@ -31,6 +31,7 @@ from ledger.interface import (
     Unless,
     in_utc,
     intent_of,
+    intents_of,
 )
 from ledger.memory import NOTHING, Known, Memory
 from ledger.proofs import Proofs
@@ -159,9 +160,10 @@ class Book(Proofs, Seals):
 
     def events(self, request: str) -> tuple[Event, ...]:
         """The history of one request, oldest first."""
+        page, before = self._turns.page_in_hand(), self._memory.of(request)
         with self._store.asking() as say:
-            known = self._recorded(say, request, self._turns.page_in_hand())
-        if self._turns.page_in_hand() is None:  # else it may never be committed
+            known = self._recorded(say, request, page)
+        if page is None and known is not before:  # within a page it may never be committed
             self._memory.keep({request: known})
         return known.history
 
@@ -351,17 +353,14 @@ def _add(
     project: Project,
     now: datetime,
 ) -> tuple[Event, ...]:
-    intents = {intent_of(event) for event in known.history if event.kind == "intent"}
     seq, peaks = page.seq, list(page.peaks)
     entries: list[tuple[Record, bytes]] = []
-    for new in events:
-        if new.kind == "intent":
-            if (intent := intent_of(new)) in intents:
-                raise Duplicate(
-                    f"{request}: the intent to {intent[0]}, number {intent[1]}, attempt {intent[2]}, is recorded "
-                    "already: read the history and decide anew; nothing was written"
-                )
-            intents.add(intent)
+    for place, new in enumerate(events):
+        if new.kind == "intent" and (intent := intent_of(new)) in intents_of((*known.history, *events[:place])):
+            raise Duplicate(
+                f"{request}: the intent to {intent[0]}, number {intent[1]}, attempt {intent[2]}, is recorded "
+                "already: read the history and decide anew; nothing was written"
+            )
         seq += 1
         entry = record(new, seq=seq, request=request, now=now)
         entries.append((entry, tree.add(peaks, seq, tree.leaf(entry.content()))))
