@@ -180,22 +180,23 @@ class Book(Proofs, Seals):
             yield from found
             return
         with self._store.streaming() as say:
-            for entry, _ in say.stored(after=after):
-                yield entry
+            yield from (entry for entry, _ in say.stored(after=after))
 
     def _recorded(self, say: Statements, request: str, page: _Page | None) -> Known:
         """A request's whole history as this transaction sees it; the items only where nothing was added since."""
         if page is not None and request in page.known:
             return page.known[request]
         known = self._memory.of(request)
+        if page is not None and known.as_of >= self._memory.others:  # nobody else has written since
+            return known
         new = say.history(request, after=known.history[-1].seq if known.history else 0)
         return Known(history=(*known.history, *map(_readable, new))) if new else known
 
     def _open_page(self, say: Statements) -> _Page:
         (seq, nodes), (known, peaks) = say.last(), self._tip
         if seq != known or not nodes.endswith(peaks[-1] if seq else b""):
-            peaks = self._peaks_now(say, seq)
-            self._tip = seq, peaks
+            self._tip = seq, (peaks := self._peaks_now(say, seq))
+            self._memory.others = seq
         return _Page(seq, list(peaks))
 
     def _peaks_now(self, say: Statements, seq: int) -> list[bytes]:
@@ -371,7 +372,7 @@ def _add(
         raise ValueError(f"{request}: the fold gave the row of {row.request}")
     say.put_events(entries)
     say.put_row(row, items_too=row.items != known.items)
-    page.seq, page.peaks, page.known[request] = seq, peaks, Known(history=history, items=row.items)
+    page.seq, page.peaks, page.known[request] = seq, peaks, Known(history=history, items=row.items, as_of=seq)
     return added
 
 
