@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from flows.catalogue import Catalogue, read_instrument, read_provider_terms
 from flows.holidays import public_holidays
@@ -103,17 +103,6 @@ def read_terms(frozen: bytes) -> Terms:
     )
 
 
-def to_timeline(event: Recorded) -> Event:
-    """A recorded event as the timeline reads it."""
-    return Event(
-        seq=event.seq,
-        kind=event.kind,
-        at=event.at,
-        recorded_at=event.recorded_at,
-        body=event.body,
-    )
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Folded:
     """What a history leaves, up to its last event: to be gone on from when it has grown."""
@@ -173,16 +162,17 @@ class Histories:
 
     def _folded(self, events: Sequence[Recorded]) -> Folded:
         request, count = events[0].request, len(events)
+        said = cast("Sequence[Event]", events)  # what the timeline reads of an event, the ledger's have too
         with self._lock:
             known = self._known.get(request)
         # The very same event, not one of the same number: what was never committed may be followed by another.
         if known is None or known.count > count or events[known.count - 1] is not known.last:
-            facts, done = begin(request, self.terms(str(events[0].body["terms"])), to_timeline(events[0])), 1
+            facts, done = begin(request, self.terms(str(events[0].body["terms"])), said[0]), 1
         elif known.count == count:
             return known
         else:
             facts, done = known.facts.copy(), known.count
-        hold = fold_on(facts, map(to_timeline, events[done:]))
+        hold = fold_on(facts, said[done:])
         folded = Folded(
             first=events[0], last=events[-1], count=count, facts=facts, hold=hold, duties=duties(hold, self._policy)
         )

@@ -52,12 +52,12 @@ class Item:
     held_until: date | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Act:
+class Act(NamedTuple):
     """One thing we do at the provider, once: (action, sequence). Retries are attempts of the same act.
 
     `outcome` is "" while an intent has none (in flight, or cut off by a crash); "sent", "unavailable",
-    "unknown", "absent" (asked for: not there), "refused" or "unsupported" after.
+    "unknown", "absent" (asked for: not there), "refused" or "unsupported" after. A tuple, as is `Escalated`, and no
+    dataclass, because a fold makes one with most events.
     """
 
     action: str
@@ -90,8 +90,7 @@ class Act:
         return self.outcome_at or self.began_at
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Escalated:
+class Escalated(NamedTuple):
     """The last escalation about one thing. `level` counts from 1.
 
     `repeats`: how often in a row the same level was told again; `answers`: how often somebody acknowledged.
