@@ -28,7 +28,10 @@ class Matter:
 
 
 RELEASE = Matter(
-    action="release", done="released", record="released", is_done=lambda hold: hold.released_at is not None or hold.withdrawn
+    action="release",
+    done="released",
+    record="released",
+    is_done=lambda hold: hold.released_at is not None or hold.withdrawn,
 )
 ANNOUNCE = Matter(
     action="announce",

@@ -45,7 +45,8 @@ def open_desk(folder: Path, *, kept: bool) -> int:
     Raises:
         Ending: Prefect or the pages did not come up.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # like Ctrl-C, until we serve
+    for each in (signal.SIGINT, signal.SIGTERM):  # until we serve, either ends it at once
+        signal.signal(each, signal.default_int_handler)
     began = time.monotonic()
     try:
         _tell("A Prefect server and played providers start …")

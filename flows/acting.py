@@ -63,13 +63,15 @@ def act(office: Office, claim: Claim, hold: Hold, decision: Decision) -> Done:
         Do.ESCALATE: _escalate,
         Do.LAPSE: _lapse,
     }
+    because = decision.because
+    decision = decision._replace(words=lambda: because)  # put into words once
     result, failed = doing[decision.action](office, claim, hold, decision)
     about = f" {decision.about}" if decision.about and decision.action is Do.ESCALATE else ""
     return Done(
         request=hold.request,
         provider=claim.provider,
         action=f"{decision.action}{about}",
-        because=decision.because,
+        because=because,
         result=result,
         failed=failed,
         person=decision.action in {Do.ESCALATE, Do.LAPSE},
@@ -308,11 +310,12 @@ def _look_up(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tu
     base: dict[str, Json] = {"action": str(action), "sequence": decision.sequence}
     known = hold.act(action, decision.sequence)
     assert known is not None  # noqa: S101 - only a begun act is looked up
+    facts = office.facts(hold.request)
     try:
-        route = taken(office.routes(hold, claim.provider), known.route, known.channel)
+        route = taken(office.routes(hold, claim.provider, facts), known.route, known.channel)
         adapter = office.adapter(route)
         until = asked_until(hold, action, decision.sequence, office.now())
-        order = office.order(hold, action, decision.sequence, addressee=route.addressee, until=until)
+        order = office.order(hold, action, decision.sequence, addressee=route.addressee, until=until, facts=facts)
         found = patiently(lambda: adapter.find(order), sleep=office.sleep)
     except ConfigurationError as error:
         office.append(hold.request, [("outcome-unknown", base | {"reason": f"our set-up: {error}"})], claim=claim)
@@ -330,10 +333,11 @@ def _look_up(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tu
 
 def _poll(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tuple[str, str]:
     """Ask how the request stands."""
+    facts = office.facts(hold.request)
     try:
-        route = taken(office.routes(hold, claim.provider), hold.route, hold.channel)
+        route = taken(office.routes(hold, claim.provider, facts), hold.route, hold.channel)
         adapter = office.adapter(route)
-        order = office.order(hold, Action.STATUS, 1, addressee=route.addressee)
+        order = office.order(hold, Action.STATUS, 1, addressee=route.addressee, facts=facts)
         answer = patiently(lambda: adapter.status(order), sleep=office.sleep)
     except (ProviderError, ConfigurationError) as error:
         reason = error.reason if isinstance(error, ProviderError) else f"our set-up: {error}"

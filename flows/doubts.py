@@ -80,11 +80,14 @@ def _was_written(office: Office, path: Path) -> bool:
 
 
 def _not_ours(office: Office, head: Head) -> str:
-    """Why a head is not one that this unit signed, "" if it is."""
+    """Why a head is not one that this unit signed, "" if it is. One that was found to be ours stays ours."""
+    if head == office.ours:
+        return ""
     try:
         check(head, key=public_key(signing_key(office.vault)))
     except HeadError as error:
         return str(error)
+    office.ours = head
     return ""
 
 

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from flows.settings import Settings
@@ -105,6 +106,12 @@ def _found(number: int, raw: bytes) -> Found:
         return Found(number=number, line=None, wrong=str(error))
 
 
+@lru_cache(maxsize=512)
+def _line(raw: bytes) -> Line | None:
+    """What a line says, None if it cannot be read; each sweep reads the same ones, and a few new ones."""
+    return _found(0, raw).line
+
+
 def newest(path: Path, ledger: str, *, unless: Callable[[Head], bool] = lambda _: False) -> Head | None:
     """The newest head of a ledger in the file, of those that `unless` does not leave out; signatures are not checked.
 
@@ -123,7 +130,7 @@ def newest(path: Path, ledger: str, *, unless: Callable[[Head], bool] = lambda _
         with path.open("rb") as file:
             file.seek(start)
             lines = file.read().splitlines()
-        found = (_found(0, raw).line for raw in dict.fromkeys(lines[1:] if start else lines) if raw.strip())
+        found = (_line(raw) for raw in dict.fromkeys(lines[1:] if start else lines) if raw.strip())
         heads = [line for line in found if isinstance(line, Head) and line.ledger == ledger and not unless(line)]
         if standing := not_given_up(heads):
             return max(standing, key=lambda head: (head.events, head.at))

@@ -200,8 +200,9 @@ def went(office: Office, head: Head) -> Mapping[str, Json]:
 
 def stamp_of(office: Office, head: Head) -> Stamp | None:
     """The time stamp of a head, None if it has none."""
+    digest = head.digest
     for text in office.ledger.heads():
-        if head.digest in text and isinstance(line := read_line(text), Stamp) and line.head == head.digest:
+        if digest in text and isinstance(line := read_line(text), Stamp) and line.head == digest:
             return line
     return None
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from flows.catalogue import Catalogue, read_instrument, read_provider_terms
 from flows.holidays import public_holidays
@@ -48,11 +48,12 @@ def freeze_terms(
     `zone` is where its days are counted, if not at the provider: at the authority that gets it.
     """
     mla, state = catalogue.profiles[profile], catalogue.providers[provider].terms.state
-    practice = {key: value for key, value in catalogue.raw_provider(provider).items() if key != "adapter"}
+    raw = catalogue.raw  # read only: `raw_provider` would copy all of it
+    practice = {key: value for key, value in raw[f"providers/{provider}.toml"].items() if key != "adapter"}
     practice |= {"zone": zone} if zone else {}
     years = range(at.year, at.year + 4)
     record = {
-        "instrument": {"id": instrument, "table": catalogue.raw_instrument(instrument)},
+        "instrument": {"id": instrument, "table": dict(raw[f"instruments/{instrument}.toml"])},
         "provider": {"id": provider, "table": practice},
         "country": country,
         "profile": {
@@ -100,17 +101,6 @@ def read_terms(frozen: bytes) -> Terms:
         ),
         abilities=Abilities(**record["abilities"]),
         holidays={date.fromisoformat(day): name for day, name in record["holidays"].items()},
-    )
-
-
-def to_timeline(event: Recorded) -> Event:
-    """A recorded event as the timeline reads it."""
-    return Event(
-        seq=event.seq,
-        kind=event.kind,
-        at=event.at,
-        recorded_at=event.recorded_at,
-        body=event.body,
     )
 
 
@@ -177,16 +167,17 @@ class Histories:
 
     def _folded(self, events: Sequence[Recorded]) -> Folded:
         request, count = events[0].request, len(events)
+        said = cast("Sequence[Event]", events)  # what the timeline reads of an event, the ledger's have too
         with self._lock:
             known = self._known.get(request)
         # The very same event, not one of the same number: what was never committed may be followed by another.
         if known is None or known.count > count or events[known.count - 1] is not known.last:
-            facts, done = begin(request, self.terms(str(events[0].body["terms"])), to_timeline(events[0])), 1
+            facts, done = begin(request, self.terms(str(events[0].body["terms"])), said[0]), 1
         elif known.count == count:
             return known
         else:
             facts, done = known.facts.copy(), known.count
-        hold = fold_on(facts, map(to_timeline, events[done:]))
+        hold = fold_on(facts, said[done:])
         folded = Folded(
             first=events[0], last=events[-1], count=count, facts=facts, hold=hold, duties=duties(hold, self._policy)
         )
@@ -202,7 +193,7 @@ class Histories:
         folded = self._folded(events)
         first, hold, wanted = events[0].body, folded.hold, folded.duties
         following = first_due(wanted)
-        seen = coverage(hold, self._policy, hold.sent_at or hold.registered_at)
+        since = hold.sent_at or hold.registered_at
         expiry = hold.expiry
         blinds = {each["item"]: each.get("blind", "") for each in _tables(first["items"])}
         matters = open_matters(hold, wanted)
@@ -220,7 +211,7 @@ class Histories:
             next_because=following.because if following else "",
             rank=_rank(hold, following),
             strict_on=expiry.strict_on.isoformat() if expiry else "",
-            gap_days_p90=0 if hold.ended else seen.gap_days_p90,
+            gap_days_p90=0 if hold.ended else coverage(hold, self._policy, since).gap_days_p90,
             level=max(unanswered, default=0),
             matters=len(matters),
             items=tuple(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from flows.problems import Problem, Severity
 from flows.routes import Route, abilities_of, routes
 from ledger.ids import new_request_id
 from ledger.interface import Duplicate, NewEvent, Unless
+from ledger.vault import Sealed
 from providers.interface import Addressee
 from timeline.events import Event, check
 from timeline.state import Hold, fold
@@ -315,10 +317,12 @@ def register(
         run: the run in Prefect by which a person entered them, to be found again by it.
     """
     now = office.now()
-    first: list[list[NewEvent]] = []
+    first, seals = list[list[NewEvent]](), list[Sealed]()
     draft = new_request_id() if as_draft else ""
+    office.vault.forget()  # the case may have been erased since, and begun anew
     for each, gates in zip(drafts, accepted or [{}] * len(drafts), strict=True):
-        sealed = office.seal(case.reference, _facts(case, each.request), "request")
+        facts = json.dumps(_facts(case, each.request), ensure_ascii=False).encode()
+        seals.append(office.vault.prepare(case.reference, facts, "request"))
         items = [
             {
                 "item": _item(number),
@@ -327,7 +331,7 @@ def register(
             }
             for number, identifier in enumerate(each.request.identifiers)
         ]
-        body = _body(case, each.request, terms=office.ledger.keep(each.frozen), sealed=sealed, items=items)
+        body = _body(case, each.request, terms=office.ledger.keep(each.frozen), sealed=seals[-1].token, items=items)
         who = {
             "notice": each.request.notice_accepted_by,
             "unverified": each.request.unverified_accepted_by,
@@ -342,16 +346,18 @@ def register(
         if each.request.urgency == "emergency" and office.policy.four_eyes.emergency:
             events.append(asking(office.settings, "send"))
         first.append([NewEvent(kind=kind, at=now, actor=office.settings.actor, body=body) for kind, body in events])
-    return _enter(office, first, now, unless)
+    return _enter(office, first, now, unless, seals)
 
 
-def _enter(office: Office, first: Sequence[Sequence[NewEvent]], now: datetime, unless: Unless) -> tuple[str, ...]:
+def _enter(
+    office: Office, first: Sequence[Sequence[NewEvent]], now: datetime, unless: Unless, seals: Sequence[Sealed]
+) -> tuple[str, ...]:
     while True:
         requests = {new_request_id(): events for events in first}
         if len(requests) < len(first):  # one chance in 2**55
             continue
         try:
-            office.ledger.register_all(requests, office.histories.project, now=now, unless=unless)
+            office.ledger.register_all(requests, office.histories.project, now=now, unless=unless, seals=seals)
         except Duplicate:
             continue
         return tuple(requests)

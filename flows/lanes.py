@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ThreadPoolExecutor, wait
 
 from flows.policy import Pacing
 from ledger.interface import Claim
@@ -55,40 +55,50 @@ def by_provider(claims: Sequence[Claim]) -> Mapping[str, list[Claim]]:
     return found
 
 
-def run_lanes(
-    claim: Callable[[Collection[str]], Sequence[Claim]],
-    work: Callable[[Sequence[Claim]], None],
-) -> None:
-    """Work on all that can be claimed, a lane for each provider, until nothing more can.
+Claiming = Callable[[Collection[str]], Sequence[Claim]]
+"""Gives leases of due requests, most urgent first, none of the named providers; nothing to come to an end."""
 
-    Args:
-        claim: leases of due requests, most urgent first, none of the named providers; nothing to come to an end.
-        work: works on one provider's leased requests, and gives them back.
+Working = Callable[[Sequence[Claim]], None]
+"""Works on one provider's leased requests, and gives them back."""
+
+
+class Lanes:
+    """Lanes for `AT_ONCE` providers. Their threads stay, each with its connection to the ledger, until `close`.
+
+    `pool`: in what the lanes run, if not in threads of their own.
     """
-    while waiting := dict(by_provider(claim(()))):
-        if len(waiting) == 1:  # perhaps what is most urgent is all its own, and others wait behind it
-            waiting.update(by_provider(claim(waiting)))
-        if len(waiting) > 1:
-            _side_by_side(claim, work, waiting)
-            return
-        for claims in waiting.values():
-            work(claims)  # most sweeps find work at one provider only: no threads for it
 
+    def __init__(self, pool: Executor | None = None) -> None:
+        self._at_once, self._pool = AT_ONCE, pool
+        self._lock = threading.Lock()
 
-def _side_by_side(
-    claim: Callable[[Collection[str]], Sequence[Claim]],
-    work: Callable[[Sequence[Claim]], None],
-    waiting: dict[str, list[Claim]],
-) -> None:
-    lanes: dict[Future[None], str] = {}
-    with ThreadPoolExecutor(AT_ONCE, "provider") as pool:
+    def run(self, claim: Claiming, work: Working) -> None:
+        """Work on all that can be claimed, a lane for each provider, until nothing more can."""
+        while waiting := dict(by_provider(claim(()))):
+            if len(waiting) == 1:  # perhaps what is most urgent is all its own, and others wait behind it
+                waiting.update(by_provider(claim(waiting)))
+            if len(waiting) > 1:
+                self._side_by_side(claim, work, waiting)
+                return
+            for claims in waiting.values():
+                work(claims)  # most sweeps find work at one provider only: no threads for it
+
+    def close(self) -> None:
+        """Let the threads end."""
+        if self._pool is not None:
+            self._pool.shutdown()
+
+    def _side_by_side(self, claim: Claiming, work: Working, waiting: dict[str, list[Claim]]) -> None:
+        with self._lock:
+            pool = self._pool = self._pool or ThreadPoolExecutor(self._at_once, "provider")
+        lanes: dict[Future[None], str] = {}
         try:
             while True:
-                while len(lanes) + len(waiting) < AT_ONCE:  # no lane stays empty while somebody waits for one
+                while len(lanes) + len(waiting) < self._at_once:  # no lane stays empty while somebody waits for one
                     if not (more := by_provider(claim({*lanes.values(), *waiting}))):
                         break
                     waiting.update(more)
-                while waiting and len(lanes) < AT_ONCE:
+                while waiting and len(lanes) < self._at_once:
                     provider = next(iter(waiting))
                     lanes[pool.submit(work, waiting.pop(provider))] = provider
                 if not lanes:
@@ -96,6 +106,5 @@ def _side_by_side(
                 for ended in wait(lanes, return_when=FIRST_COMPLETED).done:
                     del lanes[ended]
                     ended.result()
-        finally:
-            for claims in waiting.values():  # something failed, but these are leased to us
-                pool.submit(work, claims)
+        finally:  # if something failed, the others end what they do, and what is leased to us is worked on
+            wait([*lanes, *(pool.submit(work, claims) for claims in waiting.values())])

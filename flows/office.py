@@ -18,11 +18,13 @@ from flows import catalogue as catalogues
 from flows.catalogue import Catalogue, ConfigurationErrors, ProviderEntry
 from flows.credentials import with_credentials
 from flows.history import Histories
+from flows.lanes import Lanes
 from flows.ledgers import is_there, open_ledger
 from flows.orders import compose
 from flows.routes import Route, routes
 from flows.settings import Settings, SettingsError
 from flows.stationery import UnitLetters, wrong_letters
+from ledger.heads import Head
 from ledger.interface import Claim, Event, Json, Ledger, LedgerUnusable, NewEvent, Row
 from ledger.vault import Keyring, MasterKey, Sealed, Vault
 from providers.errors import ConfigurationError
@@ -44,9 +46,11 @@ class Office:
     histories: Histories
     adapters: dict[str, Adapter] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
+    lanes: Lanes = field(default_factory=Lanes)
     letters: UnitLetters = field(init=False)
     sleep: Callable[[float], None] = time.sleep
     latest: datetime | None = None  # the latest instant seen: a clock that is set back is noticed by it
+    ours: Head | None = None  # the signed head that was last found to be this unit's
 
     def __post_init__(self) -> None:
         self.letters = UnitLetters(self.settings, clock=self.now)
@@ -178,6 +182,7 @@ class Office:
 
     def close(self) -> None:
         """Give back connections and the ledger."""
+        self.lanes.close()
         for adapter in self.adapters.values():
             adapter.close()
         self.ledger.close()

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from flows.acting import Done, act
 from flows.doubts import insist, look
-from flows.lanes import BATCH, Pace, run_lanes
+from flows.lanes import BATCH, Pace
 from flows.office import Office
 from flows.telling import own_fault
 from ledger.interface import Claim, Event, Json, LeaseLost, LedgerBusy, LedgerError, Project, Row
@@ -100,10 +100,11 @@ class Pass:
 
     def choose(self, wanted: tuple[Decision, ...], provider: str) -> Decision:
         """The duty to do now among those that may be done."""
-        may = frozenset(Do) if self.only is None else self.only
-        if self.lost.get(provider, 0.0) >= PATIENCE:
-            may -= SPOKEN
-        return choose(tuple(each for each in wanted if each.action in may), self.now)
+        silent = self.lost.get(provider, 0.0) >= PATIENCE
+        if self.only is not None or silent:
+            may = (frozenset(Do) if self.only is None else self.only) - (SPOKEN if silent else frozenset())
+            wanted = tuple(each for each in wanted if each.action in may)
+        return choose(wanted, self.now)
 
 
 Each = Callable[[Pass, Sequence[Claim]], "Report"]
@@ -217,7 +218,7 @@ def _in_lanes(
         with lock:
             report.add(part)
 
-    run_lanes(claim, work)
+    this.office.lanes.run(claim, work)
 
 
 def queue(this: Pass, claims: Sequence[Claim]) -> Report:

@@ -31,6 +31,7 @@ from ledger.interface import (
     Unless,
     in_utc,
     intent_of,
+    intents_of,
 )
 from ledger.memory import NOTHING, Known, Memory
 from ledger.overviews import Overviews, check_limit
@@ -160,9 +161,10 @@ class Book(Proofs, Seals, Overviews):
 
     def events(self, request: str) -> tuple[Event, ...]:
         """The history of one request, oldest first."""
+        page, before = self._turns.page_in_hand(), self._memory.of(request)
         with self._store.asking() as say:
-            known = self._recorded(say, request, self._turns.page_in_hand())
-        if self._turns.page_in_hand() is None:  # else it may never be committed
+            known = self._recorded(say, request, page)
+        if page is None and known is not before:  # within a page it may never be committed
             self._memory.keep({request: known})
         return known.history
 
@@ -179,22 +181,23 @@ class Book(Proofs, Seals, Overviews):
             yield from found
             return
         with self._store.streaming() as say:
-            for entry, _ in say.stored(after=after):
-                yield entry
+            yield from (entry for entry, _ in say.stored(after=after))
 
     def _recorded(self, say: Statements, request: str, page: _Page | None) -> Known:
         """A request's whole history as this transaction sees it; the items only where nothing was added since."""
         if page is not None and request in page.known:
             return page.known[request]
         known = self._memory.of(request)
+        if page is not None and known.as_of >= self._memory.others:  # nobody else has written since
+            return known
         new = say.history(request, after=known.history[-1].seq if known.history else 0)
         return Known(history=(*known.history, *map(_readable, new))) if new else known
 
     def _open_page(self, say: Statements) -> _Page:
         (seq, nodes), (known, peaks) = say.last(), self._tip
         if seq != known or not nodes.endswith(peaks[-1] if seq else b""):
-            peaks = self._peaks_now(say, seq)
-            self._tip = seq, peaks
+            self._tip = seq, (peaks := self._peaks_now(say, seq))
+            self._memory.others = seq
         return _Page(seq, list(peaks))
 
     def _peaks_now(self, say: Statements, seq: int) -> list[bytes]:
@@ -342,17 +345,14 @@ def _add(
     project: Project,
     now: datetime,
 ) -> tuple[Event, ...]:
-    intents = {intent_of(event) for event in known.history if event.kind == "intent"}
     seq, peaks = page.seq, list(page.peaks)
     entries: list[tuple[Record, bytes]] = []
-    for new in events:
-        if new.kind == "intent":
-            if (intent := intent_of(new)) in intents:
-                raise Duplicate(
-                    f"{request}: the intent to {intent[0]}, number {intent[1]}, attempt {intent[2]}, is recorded "
-                    "already: read the history and decide anew; nothing was written"
-                )
-            intents.add(intent)
+    for place, new in enumerate(events):
+        if new.kind == "intent" and (intent := intent_of(new)) in intents_of((*known.history, *events[:place])):
+            raise Duplicate(
+                f"{request}: the intent to {intent[0]}, number {intent[1]}, attempt {intent[2]}, is recorded "
+                "already: read the history and decide anew; nothing was written"
+            )
         seq += 1
         entry = record(new, seq=seq, request=request, now=now)
         entries.append((entry, tree.add(peaks, seq, tree.leaf(entry.content()))))
@@ -363,7 +363,7 @@ def _add(
         raise ValueError(f"{request}: the fold gave the row of {row.request}")
     say.put_events(entries)
     say.put_row(row, items_too=row.items != known.items)
-    page.seq, page.peaks, page.known[request] = seq, peaks, Known(history=history, items=row.items)
+    page.seq, page.peaks, page.known[request] = seq, peaks, Known(history=history, items=row.items, as_of=seq)
     return added
 
 

@@ -89,13 +89,19 @@ def set_wal(connection: sqlite3.Connection, path: Path) -> None:
         raise LedgerUnusable(f"{path}: this disk cannot hold a shared journal: use a local disk, not a network share")
 
 
-@contextmanager
-def told(path: Path) -> Iterator[None]:
+class told:  # noqa: N801 - a context; no generator, since every statement is put within one
     """Turn what SQLite raises into the ledger's errors."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise in_words(path, error) from error
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        """Nothing is to be done before."""
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        """Say it in our words."""
+        if isinstance(error, sqlite3.Error):
+            raise in_words(self._path, error) from error
 
 
 @contextmanager

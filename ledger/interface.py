@@ -10,7 +10,7 @@ written, and the proof needs one (`ledger.canonical`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
@@ -156,6 +156,11 @@ def intent_of(event: NewEvent | Event) -> tuple[str, int, int]:
     if isinstance(action, str) and type(sequence) is int and type(attempt) is int:
         return str(action), sequence, attempt
     raise ValueError("intent: expected an action (text), a sequence and an attempt (whole numbers)")
+
+
+def intents_of(events: Iterable[NewEvent | Event]) -> set[tuple[str, int, int]]:
+    """`intent_of` all that are intents."""
+    return {intent_of(event) for event in events if event.kind == "intent"}
 
 
 class Ledger(Protocol):

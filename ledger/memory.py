@@ -15,19 +15,28 @@ MOST = 512
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Known:
-    """What is remembered of a request: its history up to some event, and the items of the row that it led to."""
+    """What is remembered of a request: its history up to some event, and the items of the row that it led to.
+
+    `as_of`: the ledger's last event when we wrote it ourselves, so that nothing is missing; -1 where it was read.
+    """
 
     history: tuple[Event, ...] = ()
     items: tuple[ItemRow, ...] | None = None
+    as_of: int = -1
 
 
 NOTHING = Known()
 
 
 class Memory:
-    """The last used histories, each a beginning of what is recorded: a history only ever grows."""
+    """The last used histories, each a beginning of what is recorded: a history only ever grows.
+
+    `others`: the ledger's last event when it was last noticed that others had written. What we have written ourselves
+    since then is whole.
+    """
 
     def __init__(self) -> None:
+        self.others = 0
         self._lock = threading.Lock()
         self._known: OrderedDict[str, Known] = OrderedDict()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -11,9 +11,12 @@ from timeline.hold import Act, Escalated, Item, Mla
 from timeline.terms import Terms
 
 
-@dataclass(kw_only=True, slots=True)
+@dataclass(kw_only=True)
 class Facts:
-    """A hold while its history is read; never handed out. The fields are those of `Hold`, items by id."""
+    """A hold while its history is read; never handed out. The fields are those of `Hold`, items by id.
+
+    Without slots: it is copied, and made into a hold, with every event.
+    """
 
     request: str
     terms: Terms
@@ -63,11 +66,9 @@ class Facts:
 
     def copy(self) -> Facts:
         """The same facts, to be read on without these being changed."""
-        tables: dict[str, Any] = {name: dict(getattr(self, name)) for name in _TABLES}
-        return replace(self, **tables)
+        return Facts(**vars(self) | {name: dict(getattr(self, name)) for name in _TABLES})
 
 
-SAME = tuple(each.name for each in fields(Facts) if each.name != "items")
 _TABLES = ("items", *(each.name for each in fields(Facts) if each.default_factory is dict))
 
 

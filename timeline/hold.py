@@ -52,12 +52,12 @@ class Item:
     held_until: date | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Act:
+class Act(NamedTuple):
     """One thing we do at the provider, once: (action, sequence). Retries are attempts of the same act.
 
     `outcome` is "" while an intent has none (in flight, or cut off by a crash); "sent", "unavailable",
-    "unknown", "absent" (asked for: not there), "refused" or "unsupported" after.
+    "unknown", "absent" (asked for: not there), "refused" or "unsupported" after. A tuple, as is `Escalated`, and no
+    dataclass, because a fold makes one with most events.
     """
 
     action: str
@@ -90,8 +90,7 @@ class Act:
         return self.outcome_at or self.began_at
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Escalated:
+class Escalated(NamedTuple):
     """The last escalation about one thing. `level` counts from 1.
 
     `repeats`: how often in a row the same level was told again; `answers`: how often somebody acknowledged.
@@ -144,7 +143,7 @@ class Hold:
     asked for before its time, and when. `channel` is what it was
     sent over, `route` the id of that way to the addressee ("": a person's own). `starts` is None before anything was
     sent. `chain` has the expiries of the first period and of every extension confirmed or to be relied upon, in
-    order; it is empty where nothing was sent, or the law gives no period.
+    order; it is empty where nothing was sent, or the law gives no period. `state` is the one word for how it stands.
     """
 
     request: str
@@ -195,11 +194,13 @@ class Hold:
     drafted_at: datetime | None = None
     starts: Starts | None = field(init=False, repr=False, compare=False)
     chain: tuple[Expiry, ...] = field(init=False, repr=False, compare=False)
+    state: State = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Work out once what everything else asks: where the counting starts, and how far the chain reaches."""
+        """Work out once what everything else asks: where counting starts, how far the chain reaches, the state."""
         object.__setattr__(self, "starts", self._starts())
         object.__setattr__(self, "chain", tuple(islice(self._links(), self.granted + self.extensions_left + 1)))
+        object.__setattr__(self, "state", self._state())
 
     def act(self, action: str, sequence: int = 1) -> Act | None:
         """The act of that action and sequence, if it was ever begun."""
@@ -227,8 +228,7 @@ class Hold:
         sending = self.act("send")
         return self.release_asked_at is not None and self.unsent and (sending is None or not sending.open)
 
-    @property
-    def state(self) -> State:
+    def _state(self) -> State:
         """The one word for how it stands; what ends it weighs most."""
         if self.released_at is not None or self.withdrawn:
             return State.RELEASED

@@ -14,7 +14,7 @@ from typing import Any
 
 from timeline import custody
 from timeline.events import Event
-from timeline.facts import SAME, Facts, begin, day, instant, items_until, stopped
+from timeline.facts import Facts, begin, day, instant, items_until, stopped
 from timeline.hold import Act, Escalated, Hold, Item, Mla, State
 from timeline.terms import Abilities, Terms
 
@@ -40,8 +40,7 @@ def fold_on(facts: Facts, events: Iterable[Event]) -> Hold:
     for event in events:
         if step := _STEPS.get(event.kind):
             step(facts, event)
-    same = {name: getattr(facts, name) for name in SAME}
-    return Hold(**same, items=tuple(facts.items.values()), items_until=items_until(facts))
+    return Hold(**vars(facts) | {"items": tuple(facts.items.values()), "items_until": items_until(facts)})
 
 
 _Step = Callable[[Facts, Event], None]
@@ -57,15 +56,14 @@ def _settle(facts: Facts, action: str, sequence: int, at: datetime) -> Act | Non
     """News shows that an act took effect, whatever was known of it before."""
     act = facts.acts.get((action, sequence))
     if act is not None and act.outcome != "sent":
-        act = replace(act, outcome="sent", outcome_at=at, failures=0, failing_since=None)
+        act = act._replace(outcome="sent", outcome_at=at, failures=0, failing_since=None)
         facts.acts[act.action, act.sequence] = act
     return act
 
 
 def _intent(facts: Facts, event: Event) -> None:
     act, body = _act(facts, event), event.body
-    begun = replace(
-        act,
+    begun = act._replace(
         key=body["key"],
         attempt=body["attempt"],
         began_at=event.at,
@@ -86,7 +84,8 @@ def _able(facts: Facts, body: Mapping[str, Any]) -> None:
 
 
 def _sent(facts: Facts, event: Event) -> None:
-    act = replace(known := _act(facts, event), outcome="sent", outcome_at=event.at, failures=0, failing_since=None)
+    known = _act(facts, event)
+    act = known._replace(outcome="sent", outcome_at=event.at, failures=0, failing_since=None)
     facts.acts[act.action, act.sequence] = act
     if act.action == "send":  # counted from the earliest instant at which it can have left
         facts.sent_at = min(facts.sent_at or event.at, event.at, known.began_at if known.open else event.at)
@@ -110,8 +109,7 @@ def _failed(outcome: str) -> _Step:
             _came_back(facts, act)
         elif act.outcome == "sent" and outcome != "refused":
             return
-        failed = replace(
-            act,
+        failed = act._replace(
             outcome=outcome,
             outcome_at=event.at,
             failures=act.failures + 1,
@@ -140,7 +138,7 @@ def _came_back(facts: Facts, act: Act) -> None:
 def _absent(facts: Facts, event: Event) -> None:
     act = _act(facts, event)
     if act.outcome != "sent":
-        facts.acts[act.action, act.sequence] = replace(act, outcome="absent", outcome_at=event.at)
+        facts.acts[act.action, act.sequence] = act._replace(outcome="absent", outcome_at=event.at)
 
 
 def _refused(facts: Facts, event: Event) -> None:
@@ -351,7 +349,7 @@ def _escalation_acknowledged(facts: Facts, event: Event) -> None:
     about = event.body["about"]
     for told in list(facts.escalations.values()):
         if told.acknowledged_at is None and about in {told.about, "all"}:
-            facts.escalations[told.about] = replace(told, acknowledged_at=event.at, answers=told.answers + 1)
+            facts.escalations[told.about] = told._replace(acknowledged_at=event.at, answers=told.answers + 1)
 
 
 def _lapsed(facts: Facts, event: Event) -> None:

@@ -7,15 +7,17 @@ unsealing anything.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 
 from flows.forms.entered import Wrong
 from flows.identifiers import CHECKS, normalise
 from flows.office import Office
 
-SHORTEST = 4
-"""Characters of a part of a text that is looked for: "7" is in many a number."""
+SHORTEST = 5
+"""Characters of a part of a text that is looked for: "7" and "2026" are in many a number."""
+
+EDGES = 12
+"""Edges of words that such a part may span."""
 
 
 def names_no_account(office: Office, texts: Mapping[str, str]) -> None:
@@ -41,9 +43,11 @@ def names_no_account(office: Office, texts: Mapping[str, str]) -> None:
 
 
 def _parts(text: str) -> Iterator[str]:
-    """The text, and its words that have something else in them than letters."""
+    """The text, and every part of it from one edge of a word to another that has more in it than letters."""
     yield text.strip()
-    for word in re.split(r"[\s,;|()\[\]<>\"']+", text):
-        for part in (word, word.strip(".:-_/#")):
-            if len(part) >= SHORTEST and not part.isalpha():
+    edges = [0, *(n for n in range(1, len(text)) if not text[n - 1 : n + 1].isalnum()), len(text)]
+    for number, start in enumerate(edges):
+        for end in edges[number + 1 : number + 1 + EDGES]:
+            part = text[start:end]
+            if len(part) >= SHORTEST and part == part.strip() and not part.replace(" ", "").isalpha():
                 yield part

@@ -71,7 +71,7 @@ def _says_nothing_new(office: Office, before: Sequence[Event], new: Sequence[Eve
 
 def _without_counts(hold: Hold) -> Hold:
     """A hold without how often an act failed: a refusal told twice is one."""
-    return replace(hold, acts={key: replace(act, failures=0) for key, act in hold.acts.items()})
+    return replace(hold, acts={key: act._replace(failures=0) for key, act in hold.acts.items()})
 
 
 def _last(before: Sequence[Event], new: Event) -> Event | None:

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, TimeoutError, expect  # noqa: A004 - its own
 from prefect_support import wait_for
 
 from flows import settings
@@ -296,7 +296,11 @@ class Run:
     def _ended(self, how: str) -> Self:
         ended = re.compile("^(Completed|Failed|Crashed|Cancelled)$")
         state = self.page.get_by_role("banner").get_by_text(ended)
-        state.wait_for()
+        try:
+            state.wait_for(timeout=1500)
+        except TimeoutError:  # the page looks again by itself, but seldom
+            self.page.reload()
+            state.wait_for()
         self._panel().filter(has_text="Finished in state").wait_for()
         assert state.inner_text() == how, self.log()
         return self

@@ -14,7 +14,7 @@ from unit_support import MORNING, Unit
 from flows import sweeping
 from flows.acting import Done
 from flows.history import Histories
-from flows.lanes import AT_ONCE, BATCH, run_lanes
+from flows.lanes import AT_ONCE, BATCH, Lanes
 from flows.sweeping import sweep
 from ledger.interface import Claim, Event, LedgerBusy, Row
 from providers.errors import Unavailable
@@ -31,7 +31,7 @@ def unit(tmp_path: Path) -> Iterator[Unit]:
 
 
 class Backlog:
-    """Due requests in the order of urgency; what `run_lanes` claims and works on is noted."""
+    """Due requests in the order of urgency; what `Lanes.run` claims and works on is noted."""
 
     def __init__(self, *due: tuple[str, int]) -> None:
         self.due = [(provider, number) for provider, many in due for number in range(many)]
@@ -63,7 +63,7 @@ def test_a_backlog_that_is_more_urgent_keeps_no_other_provider_waiting() -> None
             assert began.wait(5), "beta waits until alpha's whole backlog is done"
         backlog.work(claims)
 
-    run_lanes(backlog.claim, work)
+    Lanes().run(backlog.claim, work)
     assert sum(many for _, many in backlog.worked) == 5 * BATCH + 1
 
 
@@ -77,7 +77,7 @@ def test_no_lane_stays_empty_while_two_slow_providers_are_worked_on() -> None:
             assert began.wait(5), "gamma waits until another provider is done"
         backlog.work(claims)
 
-    run_lanes(backlog.claim, work)
+    Lanes().run(backlog.claim, work)
     assert sum(many for _, many in backlog.worked) == BATCH + 2
 
 
@@ -97,7 +97,7 @@ def test_every_provider_is_worked_on_once_at_a_time_and_never_more_than_there_ar
         with backlog.lock:
             busy.remove(provider)
 
-    run_lanes(backlog.claim, work)
+    Lanes().run(backlog.claim, work)
     assert sum(many for _, many in backlog.worked) == 3 * AT_ONCE * 30
     assert most <= AT_ONCE
 
@@ -111,7 +111,7 @@ def test_a_lane_that_raises_ends_the_pass_but_not_the_other_lanes() -> None:
         backlog.work(claims)
 
     with pytest.raises(ZeroDivisionError):
-        run_lanes(backlog.claim, work)
+        Lanes().run(backlog.claim, work)
     assert sorted(backlog.worked) == [("beta", 3), ("gamma", 2)]
 
 

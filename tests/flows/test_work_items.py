@@ -16,7 +16,7 @@ from flows.drafts import drafting
 from flows.replying import Reply
 from flows.work_items import item_of, items_of, open_items
 from ledger.interface import NewEvent
-from providers.memory import Behaviour
+from providers.memory import Behaviour, Does
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MANUAL = """
@@ -90,7 +90,7 @@ def test_to_take_it_up_leaves_it_open_and_says_so(unit: Unit) -> None:
 
 
 def test_the_index_counts_exactly_what_stands_open(unit: Unit) -> None:
-    unit.play("alpha", Behaviour(does="unavailable", times=None))
+    unit.play("alpha", Behaviour(does=Does.UNAVAILABLE, times=None))
     ids = unit.preserve({"provider": "portal"}, {}, {"provider": "portal"})
     for _ in range(6):
         unit.run_until(unit.office.now() + timedelta(days=5))
@@ -163,7 +163,7 @@ def test_every_word_that_the_ladder_can_tell_of_has_words_of_its_own() -> None:
 
 def test_answers_are_entries_that_the_record_takes(unit: Unit) -> None:
     """Every prefilled entry names a kind and fields that exist; a wrong word would fail in front of a clerk."""
-    unit.play("alpha", Behaviour(does="unavailable", times=None))
+    unit.play("alpha", Behaviour(does=Does.UNAVAILABLE, times=None))
     unit.preserve({"provider": "portal"}, {})
     seen = set()
     for _ in range(20):

@@ -15,6 +15,7 @@ from ledger_fold import INSTANT, MINUTE, NOW, SECOND, fold, intent, item, moved,
 from ledger_worker import open_at
 
 from ledger.interface import Claim, Duplicate, Event, LeaseLost, Ledger, LedgerError, NewEvent, Row, Tally
+from ledger.memory import MOST
 from ledger.tree import check_consistency, check_inclusion, leaf, node
 
 HERE = Path(__file__).parent
@@ -197,6 +198,27 @@ class LedgerContract:
 
         assert seen == [["registered", "note", "note", "intent"]]
         assert ledger.row("HF-A") == fold(ledger.events("HF-A"))
+
+    def test_the_fold_sees_what_others_wrote_and_what_is_no_longer_remembered(
+        self, address: str, ledger: Ledger
+    ) -> None:
+        """What this process wrote last is not read again, as long as nobody else has written."""
+        seen = []
+
+        def noting(events: Sequence[Event]) -> Row:
+            seen.append([event.body.get("text", "") for event in events[1:]])
+            return fold(events)
+
+        ledger.register("HF-A", [registered()], fold, now=NOW)
+        with closing(open_at(address)) as other:
+            for text in ("ours", "ours again"):
+                ledger.append("HF-A", [note(text)], noting, now=NOW)
+            other.append("HF-A", [note("theirs")], noting, now=NOW)
+            ledger.append("HF-A", [note("after theirs")], noting, now=NOW)
+            ledger.register_all({f"HF-{n}": [registered()] for n in range(MOST + 1)}, fold, now=NOW)
+            ledger.append("HF-A", [note("after many")], noting, now=NOW)
+        assert seen[-1] == ["ours", "ours again", "theirs", "after theirs", "after many"]
+        assert [len(each) for each in seen] == [1, 2, 3, 4, 5]
 
     def test_when_the_fold_fails_nothing_is_written(self, ledger: Ledger) -> None:
         ledger.register("HF-A", [registered()], fold, now=NOW)

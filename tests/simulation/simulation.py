@@ -10,6 +10,7 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
 from contextlib import redirect_stderr
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -83,6 +84,19 @@ class Story:
         return hashlib.sha256(json.dumps(self.document, sort_keys=True).encode()).hexdigest()
 
 
+class OneAfterAnother(Executor):
+    """Does what it is given at once, in the thread that gives it."""
+
+    def submit(self, do: Callable[..., Any], /, *args: Any, **named: Any) -> Future[Any]:
+        """Do it."""
+        done: Future[Any] = Future()
+        try:
+            done.set_result(do(*args, **named))
+        except BaseException as error:
+            done.set_exception(error)
+        return done
+
+
 class Simulation:
     """A unit and its world."""
 
@@ -91,6 +105,8 @@ class Simulation:
         self.office = open_unit(folder, poll=setting.poll, sweep_minutes=setting.sweep_minutes)
         self.books = Books(setting.seed, setting.faults, start=START, days=setting.days)
         self.office.sleep = lambda _: None
+        if not setting.second_worker:
+            self.office.lanes = lanes.Lanes(pool=OneAfterAnother())  # nobody waits for a simulated provider
         put_providers(self.office, self.books, self._meanwhile)
         parts.office(self.office)
         self.inbox = Inbox(clock=self.office.now, seed=setting.seed, in_vain=setting.faults.told_in_vain)

@@ -57,7 +57,7 @@ def test_every_fact_of_a_hold_is_folded() -> None:
     """A field added to the hold and forgotten in the fold would stay empty for ever."""
     from timeline.facts import Facts
 
-    computed = {"items_until", "starts", "chain"}
+    computed = {"items_until", "starts", "chain", "state"}
     assert {each.name for each in fields(Hold)} - computed == {each.name for each in fields(Facts)}
 
 
