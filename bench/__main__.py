@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import bench_decide, bench_desk, bench_latency, bench_ledger, bench_sweep, storm
+from bench import bench_decide, bench_desk, bench_latency, bench_ledger, bench_pages, bench_sweep, storm
 
 RESULTS = Path(__file__).resolve().parent / "results"
 
@@ -26,6 +26,7 @@ BENCHES: Mapping[str, tuple[str, Callable[[], object]]] = {
     "decide": ("decisions", bench_decide.main),
     "desk": ("what an officer waits for", bench_desk.main),
     "latency": ("from Run to the first byte", bench_latency.main),
+    "pages": ("how long the desk's pages take to show", bench_pages.main),
     "ledger": ("the ledger as it grows (p50 / p99 in ms)", bench_ledger.main),
     "sweep": ("a sweep while others sleep", bench_sweep.main),
     "storm": ("the hold storm", storm.main),

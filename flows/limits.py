@@ -8,6 +8,7 @@ for long enough goes on, and without Prefect nobody waits. What keeps an act fro
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -22,6 +23,9 @@ from flows.sweeping import LEASE
 
 TURN_WITHIN = LEASE.total_seconds() / 2
 """Seconds to wait for one's turn: a batch takes no longer by its pace, and the leases still last for one after it."""
+
+ASK_WITHIN = 3.0
+"""Seconds to be told whether there is a limit: an emergency does not wait for a slow server."""
 
 LOOK_EVERY = 5.0
 """Seconds between two looks whether to stop."""
@@ -66,7 +70,7 @@ class Turns:
             return self.failed
         end = time.monotonic() + self.within
         try:
-            async with get_client() as client:
+            async with asyncio.timeout(ASK_WITHIN), get_client() as client:
                 await client.read_global_concurrency_limit_by_name(name)
             while not self.stop.is_set():
                 left = max(0.1, min(LOOK_EVERY, end - time.monotonic()))

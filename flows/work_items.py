@@ -20,6 +20,9 @@ from timeline.state import Hold
 
 __all__ = ["Answer", "WorkItem", "item_of", "items_of", "open_items", "still_open"]
 
+_SOON = frozenset({"acknowledgement", "confirmation", "message", "outcome-unknown", "polls"})
+"""Kinds that are due at once: the ladder's deadline, the end of the hold, only says how it hurries."""
+
 NEVER = datetime.max.replace(tzinfo=UTC)
 
 
@@ -72,7 +75,7 @@ def _items(office: Office, hold: Hold, wanted: Sequence[Decision], *, case: str,
             provider=entry.terms.name if entry else provider,
             channels=entry.channels if entry else (),
             decision=decision,
-            by=decision.deadline,
+            by=None if about.partition(":")[0] in _SOON else decision.deadline,
             release_takes_two=office.policy.four_eyes.release,
         )
         words = worded(matter)
@@ -89,7 +92,7 @@ def _items(office: Office, hold: Hold, wanted: Sequence[Decision], *, case: str,
             title=words.title,
             because=decision.because,
             steps=words.steps,
-            by=decision.deadline,
+            by=matter.by,
             strict_on=expiry.strict_on.isoformat() if expiry else "",
             level=told.level if told else 0,
             told_at=told.at if told else None,

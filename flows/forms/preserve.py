@@ -11,7 +11,7 @@ from flows.casefile import Case, check_case
 from flows.entry import Outcome, Page, Run, carry_out
 from flows.forms.again import link
 from flows.forms.case_form import CaseEntry, RequestEntry, document, harmless, place, told
-from flows.forms.clear import names_no_account
+from flows.forms.clear import names_no_account, unquoted
 from flows.forms.entered import Wrong, entered
 from flows.forms.fields import PLAIN, Person, form
 from flows.forms.flow import form_flow
@@ -79,7 +79,7 @@ def _preserve(run: Run, given: Mapping[str, Any]) -> Outcome:
             requests = _register(run, given)
         except (_Refused, Wrong) as refused:
             run.scrubber.scrub(())
-            return _refused(refused.lines, given)
+            return _refused(unquoted(refused.lines, given), given)
     run.scrubber.scrub(requests)
     return send(run, requests, f"{number(len(requests), 'request')} registered")
 
@@ -105,7 +105,7 @@ def _register(run: Run, given: Mapping[str, Any]) -> tuple[str, ...]:
         case, drafts, notes = judge(*read, office.catalogue, at=now)
         _names_no_account(case, by=by, notice=notice)
         _judge(office, case, drafts, accepted={"notice": bool(notice), "unverified": unverified})
-        for each in _notes(drafts, notes):
+        for each in unquoted(_notes(drafts, notes), given):
             run.say(f"To look at: {each}")
         gates = [{each.gate for each in draft.findings if each.gate} for draft in drafts]
         who = {"notice": notice, "unverified": by}

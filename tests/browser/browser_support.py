@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Literal, Self
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, TimeoutError, expect  # noqa: A004 - its own
 from prefect_support import wait_for
@@ -27,7 +28,7 @@ CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 PATIENCE = 30.0
 """Seconds for what a busy machine may take; nothing waits so long on a quiet one."""
 
-ALONE = ("--no-sandbox", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
+ALONE = ("--no-sandbox", "--disable-gpu", "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1")
 """How the browser is started: no other machine is found from there."""
 
 PICTURES = os.environ.get("HOLDFAST_PICTURES", "")
@@ -216,6 +217,11 @@ class Form:
     def __init__(self, page: Page) -> None:
         self.page = page
         page.get_by_role("button", name="Submit").wait_for()
+        (given,) = parse_qs(urlsplit(page.url).query).get("parameters", ["{}"])
+        if request := json.loads(unquote(given)).get(
+            "request"
+        ):  # what a link fills in comes late, and over what was typed
+            expect(self.field("Request").get_by_role("textbox").first).to_have_value(request)
 
     def field(self, title: str) -> Locator:
         """The field of a title, wherever it stands; `Case > Unit` where a part of the form is meant."""
@@ -247,7 +253,11 @@ class Form:
 
     def submit(self) -> Run:
         """Press "Submit" and go to the run."""
-        self.page.get_by_role("button", name="Submit").click()
+        for _ in range(3):  # a busy server that keeps a file says so, and has done nothing
+            with self.page.expect_response(re.compile("/create_flow_run$")) as answered:
+                self.page.get_by_role("button", name="Submit").click()
+            if answered.value.ok:
+                break
         self.page.wait_for_url(re.compile(r"/deployments/deployment/[0-9a-f-]{36}\?tab="))  # it goes there by itself
         self.page.get_by_role("button", name="View run").last.click()
         return Run(self.page)

@@ -168,12 +168,12 @@ class PlayedProviders:
 class PrefectServer:
     """`prefect server start` on a free port of this machine, with a home of its own. Takes about 12 s to start.
 
-    `more`: further variables of its environment.
+    `port`: of an earlier one that it takes the place of. `more`: further variables of its environment.
     """
 
-    def __init__(self, folder: Path, **more: str) -> None:
+    def __init__(self, folder: Path, *, port: int = 0, **more: str) -> None:
         self.home = folder / "server"
-        port = free_port()
+        port = port or free_port()
         self.api = f"http://127.0.0.1:{port}/api"
         environ = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
         environ |= {

@@ -13,10 +13,11 @@ import sqlite3
 import threading
 import urllib.error
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,6 +38,7 @@ from serving_support import BUSY, Serve, deployment, ended, hang_up
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("on a clock")]
 
 ACCOUNT = "canary.typed@example.com"
+CONFLICT = 409
 OTHERS = {
     "username": "canary_username_77",
     "ip": "192.0.2.77",
@@ -49,7 +51,6 @@ OTHERS = {
     "wrong field": "canary.country@example.com",
     "unchecked": "canary.unchecked@example.com",
     "reference": "canary_reference_of_nobody",
-    "fault": "canary.fault@example.com",
     "killed": "canary.killed@example.com",
 }
 """What may be typed, by where. The accounts of a case's own requests are in `LiveUnit.register`."""
@@ -137,19 +138,53 @@ class Trap(Cable):
 Form = tuple[str, dict[str, Any]]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """A unit with its `holdfast serve`, after a power cut. `cut_off`: the run that was in hand then."""
+
+    unit: LiveUnit
+    serve: Serve
+    played: PlayedProviders
+    cut_off: str
+    quoted: list[bytes] = field(default_factory=list)
+
+
 @pytest.fixture(scope="module")
-def played() -> Iterator[PlayedProviders]:
-    running = PlayedProviders()
-    yield running
-    running.stop()
+def desk(tmp_path_factory: pytest.TempPathFactory, prefect: PrefectServer) -> Iterator[Desk]:
+    """One for all: cut off between registering and scrubbing, and started again."""
+    played, quoted = PlayedProviders(), list[bytes]()
+    trap = Trap(prefect.api)
+    unit = LiveUnit(tmp_path_factory.mktemp("canaries"), trap.address, PREFECT_LOGGING_LEVEL="DEBUG")
+
+    def echo(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        quoted.append(body)
+        reply(handler, 422, json.dumps({"error": f"cannot process {body.decode()}"}).encode())
+
+    with server(echo) as address:
+        unit.provider("alpha", played.address("alpha"))
+        unit.provider("echo", address)
+        typed = typed_case("alpha", value=OTHERS["killed"])
+        typed["case"]["reference"] = "CY-2026-0999"
+        serve = Serve(unit).ready()
+        run = press_anyhow(prefect, "preserve-case", typed)
+        assert trap.caught.wait(30), "it scrubs"
+        serve.kill()
+        trap.cut()
+        assert len(registered(unit)) == 1, "it is registered before it is scrubbed"
+        assert prefect.run(run)["parameters"]["case"], "it is not scrubbed yet"
+        unit.environ["PREFECT_API_URL"] = prefect.api
+        serve = Serve(unit).ready()
+        try:
+            yield Desk(unit=unit, serve=serve, played=played, cut_off=run, quoted=quoted)
+        finally:
+            serve.stop()
+            played.stop()
 
 
-@pytest.fixture
-def unit(tmp_path: Path, prefect: PrefectServer, played: PlayedProviders) -> LiveUnit:
-    unit = LiveUnit(tmp_path, prefect.api, PREFECT_LOGGING_LEVEL="DEBUG")
-    unit.provider("alpha", played.address("alpha"))
-    played.trouble("alpha", {})
-    return unit
+def registered(unit: LiveUnit) -> list[str]:
+    """What the run that was cut off registered."""
+    with unit.office() as office:
+        return [row.request for row in office.ledger.rows(open_only=False, case="CY-2026-0999")]
 
 
 def of_canaries(provider: str) -> dict[str, Any]:
@@ -187,9 +222,10 @@ def typed_wrongly() -> list[dict[str, Any]]:
 def wrong_entries(held: str) -> list[Form]:
     """Every other form, with something in it that must not be there."""
     by, typed = {"by": "Contact team"}, OTHERS["unchecked"]
+    sent = {"request": held, "kind": "mla-sent", "on": "2026-11-20", **by}
     return [
         ("record-reply", {"request": typed, "kind": typed, "by": typed}),
-        ("record-reply", {"request": held, "kind": "mla-sent", "on": "2026-11-20", "reference": CANARY, **by}),
+        ("record-reply", sent | {"reference": CANARY}),
         ("record-reply", {OTHERS["strange key"]: 1}),
         ("acknowledge-escalation", {"request": held, "matter": typed, **by}),
         ("extend-request", {"request": [typed], **by}),
@@ -199,6 +235,15 @@ def wrong_entries(held: str) -> list[Form]:
         ("issue-requests", {"request_ids": [typed]}),
         ("extend-many", {"provider": typed, "case": typed, **by}),
         ("release-many", {"because": typed, "confirm": typed, **by}),
+        ("record-reply", {"request": held, "kind": "acknowledged", "matter": OTHERS["username"], **by}),
+        (
+            "record-reply",
+            {"request": held, "kind": "mla-sent", "on": "2026-11-20", "reference": OTHERS["username"], **by},
+        ),
+        ("release-many", {"state": "in-force", "because": "the case was closed", "by": OTHERS["username"]}),
+        ("extend-many", {"case": OTHERS["necessity"], **by}),
+        ("preserve-case", {"case": {}, "requests": [held], "by": OTHERS["badge"]}),
+        ("preserve-case", {"case": {}, "requests": [], "accept_notice": OTHERS["badge"], "by": "Contact team"}),
         ("weekly-report", {"week": typed}),
         ("preserve-draft", {"draft": typed, **by}),
     ]
@@ -224,68 +269,50 @@ def right_entries(held: str, other: str) -> list[Form]:
     ]
 
 
+def press_as_the_page_does(server: PrefectServer, flow: str, parameters: dict[str, Any]) -> int:
+    """Press "Run" with the server's own look at the form; gives the status of its answer."""
+    path = f"/deployments/{deployment(server, flow)['id']}/create_flow_run"
+    try:
+        server.ask(path, {"parameters": parameters})
+    except urllib.error.HTTPError as error:
+        return error.code
+    return 201
+
+
 class TestNoAccountIsInPrefect:
-    def test_after_every_form_and_every_failure(self, unit: LiveUnit, prefect: PrefectServer) -> None:
-        quoted: list[bytes] = []
+    def test_what_a_power_cut_left_is_scrubbed_with_the_next_start_and_sent_once(
+        self, desk: Desk, prefect: PrefectServer
+    ) -> None:
+        (request,) = registered(desk.unit)
+        wait_for(lambda: prefect.run(desk.cut_off)["parameters"].get("case") == {}, seconds=30, what="the scrubbing")
+        wait_for(lambda: desk.played.effects(request), seconds=30, what="the sending")
+        ended(prefect, desk.cut_off)
+        assert registered(desk.unit) == [request]
+        assert desk.played.effects(request) == 1
 
-        def echo(handler: BaseHTTPRequestHandler, body: bytes) -> None:
-            quoted.append(body)
-            reply(handler, 422, json.dumps({"error": f"cannot process {body.decode()}"}).encode())
+    def test_after_every_form_and_every_failure(self, desk: Desk, prefect: PrefectServer) -> None:
+        def run(form: Form) -> dict[str, Any]:
+            return ended(prefect, press_anyhow(prefect, *form), seconds=60)
 
-        def run(*forms: Form) -> list[dict[str, Any]]:
-            """Press one after the other: a server on SQLite is slower with many at once."""
-            return [ended(prefect, press_anyhow(prefect, *form)) for form in forms]
-
-        with server(echo) as address:
-            unit.provider("echo", address)
-            held, other = unit.register("alpha", "echo")
-            serve = Serve(unit).ready()
-            try:
-                (kept,) = run(("preserve-case", of_canaries("alpha")))
-                assert kept["state_type"] == "COMPLETED", kept["state"]["message"]
-                refused = of_canaries("echo")
-                refused["case"]["reference"] = "CY-2026-0413"
-                again = of_canaries("alpha")  # the same accounts a second time
-                wrong = [("preserve-case", each) for each in (refused, again, *typed_wrongly())] + wrong_entries(held)
-                for form, run_of_it in zip(wrong, run(*wrong), strict=True):
-                    assert run_of_it["state_type"] == "FAILED", form[0]
-                    assert "a fault of Holdfast" not in run_of_it["state"]["message"]
-                for run_of_it in run(*right_entries(held, other)):
-                    assert "a fault of Holdfast" not in run_of_it["state"]["message"]
-            finally:
-                serve.stop()
-        assert any(ACCOUNT.encode() in body for body in quoted), "the provider quoted the account"
+        held, other = desk.unit.register("alpha", "echo")
+        kept = run(("preserve-case", of_canaries("alpha")))
+        assert kept["state_type"] == "COMPLETED", kept["state"]["message"]
+        refused = of_canaries("echo")
+        refused["case"]["reference"] = "CY-2026-0413"
+        again = of_canaries("alpha")  # the same accounts a second time
+        wrong = [("preserve-case", each) for each in (refused, again, *typed_wrongly())] + wrong_entries(held)
+        with ThreadPoolExecutor(3) as people:
+            ended_wrong = list(people.map(run, wrong))
+        for form, run_of_it in zip(wrong, ended_wrong, strict=True):
+            assert run_of_it["state_type"] == "FAILED", form[0]
+            assert "a fault of Holdfast" not in run_of_it["state"]["message"]
+        assert press_as_the_page_does(prefect, "preserve-case", typed_wrongly()[4]) == CONFLICT
+        assert press_as_the_page_does(prefect, "record-reply", wrong_entries(held)[0][1]) == CONFLICT
+        for form in right_entries(held, other):
+            assert "a fault of Holdfast" not in run(form)["state"]["message"], form[0]
+        desk.serve.stop()
+        assert any(ACCOUNT.encode() in body for body in desk.quoted), "the provider quoted the account"
         assert prefect.run(kept["id"])["parameters"]["case"] == {}
-        places = searched(prefect, unit, [held, ACCOUNT, *OTHERS.values(), CANARY])
+        places = searched(prefect, desk.unit, [held, ACCOUNT, *OTHERS.values(), CANARY])
         assert [each for each in places if held in each], "the search finds what is there"
         assert [each for each in places if held not in each] == []
-
-    def test_after_a_power_cut_between_registering_and_scrubbing(
-        self, unit: LiveUnit, prefect: PrefectServer, played: PlayedProviders
-    ) -> None:
-        typed = typed_case("alpha", value=OTHERS["killed"])
-        typed["case"]["reference"] = "CY-2026-0999"
-        trap = Trap(prefect.api)
-        unit.environ["PREFECT_API_URL"] = trap.address
-        serve = Serve(unit).ready()
-        run = press_anyhow(prefect, "preserve-case", typed)
-        assert trap.caught.wait(30), "it scrubs"
-        serve.kill()
-        trap.cut()
-
-        def registered() -> list[str]:
-            with unit.office() as office:
-                return [row.request for row in office.ledger.rows(open_only=False, case="CY-2026-0999")]
-
-        assert len(registered()) == 1, "it is registered before it is scrubbed"
-        assert prefect.run(run)["parameters"]["case"], "it is not scrubbed yet"
-        unit.environ["PREFECT_API_URL"] = prefect.api
-        serve = Serve(unit).ready()
-        try:
-            wait_for(lambda: prefect.run(run)["parameters"].get("case") == {}, seconds=30, what="the scrubbing")
-            wait_for(lambda: played.effects(registered()[0]), seconds=30, what="the sending")
-        finally:
-            serve.stop()
-        assert len(registered()) == 1
-        assert played.effects(registered()[0]) == 1
-        assert searched(prefect, unit, [OTHERS["killed"]]) == []

@@ -17,6 +17,7 @@ from flows import asking
 from flows.casefile import check_case
 from flows.forms.case_form import CaseEntry, RequestEntry, document, harmless, place, told
 from flows.forms.choices import meant, shown
+from flows.forms.clear import unquoted
 from flows.forms.matters import answering, taking_up
 from flows.handing import fresh, write_out
 from flows.intake import CaseErrors, judge
@@ -112,6 +113,23 @@ class TestACaseTypedIntoAForm:
         lines = checked(unit, request={"accounts": [{"type": "email", "value": "canary"}], "language": "canary"})
         assert lines
         assert "canary" not in " ".join(lines)
+
+    @pytest.mark.parametrize("account", ["canary_leak", "Canary Leak", "canary.leak@example.com", "+1 555 0100"])
+    @pytest.mark.parametrize("field", ["country", "mla_state"])
+    def test_no_line_quotes_an_account_that_was_pasted_where_a_country_belongs(
+        self, unit: LiveUnit, field: str, account: str
+    ) -> None:
+        lines = checked(unit, case={field: account})
+        typed = {"case": {field: account}, "requests": []}
+        quoting = [f"Request 1: Legal basis: an authority of {account} cannot issue it", *lines]
+        instead = "Request 1: Legal basis: cannot be used as it is; read the help below the field"
+        assert unquoted(quoting, typed)[0] == instead
+        assert account.casefold() not in " ".join(unquoted(quoting, typed)).casefold()
+        assert any(each.startswith("Case: ") for each in unquoted(lines, typed))
+
+    def test_a_line_that_quotes_nothing_is_told_as_it_is(self) -> None:
+        lines = ["Case: Country: is not two capital letters; write US"]
+        assert unquoted(lines, typed_case("alpha")) == lines
 
     def test_a_planned_a_sent_and_a_received_mla_request_are_told_apart(self, unit: LiveUnit) -> None:
         yesterday = str((datetime.now(UTC) - timedelta(days=2)).date())

@@ -35,7 +35,7 @@ def unit(tmp_path: Path) -> Iterator[Unit]:
     made.office.close()
 
 
-def press(unit: Unit, item: WorkItem, answer: Answer, **more: Any) -> None:
+def press(unit: Unit, answer: Answer, **more: Any) -> None:
     """What the form of an answer enters, filled in as its link fills it in."""
     fields: dict[str, Any] = {**answer.fields, "by": "Contact team", **more}
     request, matter = fields.pop("request", ""), fields.pop("matter", "")
@@ -254,12 +254,12 @@ def test_an_answer_settles_its_item_and_a_second_click_enters_nothing(
     comes_about(unit)
     found = item(unit, kind)
     more = {name: unit.office.now().date() if value == "today" else value for name, value in adds.items()}
-    press(unit, found, labelled(found, label), **more)
+    press(unit, labelled(found, label), **more)
     assert not is_open(unit, found)
     before = unit.kinds(found.request)
     unit.later(minutes=1)
     with pytest.raises(ReplyError):
-        press(unit, found, labelled(found, label), **more)
+        press(unit, labelled(found, label), **more)
     assert unit.kinds(found.request) == before
 
 
@@ -271,7 +271,7 @@ def test_a_packet_is_offered_only_where_there_is_one(unit: Unit, comes_about: Ca
     for found in open_items(unit.office):
         for answer in found.answers:
             if answer.flow == "take-out-packet":
-                press(unit, found, answer)
+                press(unit, answer)
 
 
 def test_what_went_out_by_machine_and_must_be_told_by_hand_is_told_by_letter(unit: Unit) -> None:
@@ -303,10 +303,10 @@ def test_a_draft_is_not_ended_by_an_old_link_to_withdraw_it(unit: Unit) -> None:
     """Whoever opened "Withdraw it" before somebody else sent it would let the provider delete the data."""
     draft(unit)
     found = item(unit, "draft")
-    press(unit, found, labelled(found, "Send it"))
+    press(unit, labelled(found, "Send it"))
     unit.sweep()
-    with pytest.raises(ReplyError, match="this was settled by Contact team, .*nothing was entered"):
-        press(unit, found, labelled(found, "Withdraw it"))
+    with pytest.raises(ReplyError, match=r"this was settled by Contact team, .*nothing was entered"):
+        press(unit, labelled(found, "Withdraw it"))
     assert unit.office.hold(found.request).state == "in-force"
 
 
@@ -331,7 +331,9 @@ def test_another_extension_than_the_law_gives_is_entered_with_its_day(unit: Unit
     ends = unit.office.hold(request).expiry
     assert ends is not None
     until = ends.strict_on + timedelta(days=30)
-    record(unit.office, request, Reply(kind="extended", until=until, by="Contact team"), unless=answering(unit.office))
+    record(
+        unit.office, request, Reply(kind="extended", until=until, by="Contact team"), unless=answering(unit.office)
+    )
     now = unit.office.hold(request).expiry
     assert now is not None
     assert now.strict_on == until
@@ -396,3 +398,40 @@ class TestAnotherRequestsAccount:
     def test_a_plain_word_is_none_though_somebody_is_called_so(self, accounts: Unit) -> None:
         names_no_account(accounts.office, {"Entered by": "Duty officer", "Their reference": "PORTAL-2026-0815"})
         assert CANARY not in repr(accounts.office.settings)
+
+
+class TestADraftOfSeveral:
+    @pytest.fixture
+    def two(self, unit: Unit) -> tuple[str, str]:
+        unit.play("alpha")
+        first, second = unit.register({}, {})
+        for each in (first, second):
+            unit.office.append(each, [drafts.drafting(unit.office.settings, first)])
+        return first, second
+
+    def test_a_go_ahead_that_was_cut_off_in_the_middle_is_gone_on_with(
+        self, unit: Unit, two: tuple[str, str]
+    ) -> None:
+        first, second = two
+        unit.office.append(first, [("go-ahead", {"user": "one", "source": "person", "by": "Contact team"})])
+        assert [each.request for each in open_items(unit.office) if each.kind == "draft"] == [second]
+        assert drafts.send_draft(unit.office, first, "Contact team") == [second]
+        unit.sweep()
+        assert [unit.office.hold(each).state for each in two] == ["in-force", "in-force"]
+        assert [unit.kinds(each).count("go-ahead") for each in two] == [1, 1]
+
+    def test_what_was_sent_by_hand_or_withdrawn_meanwhile_is_left_alone(
+        self, unit: Unit, two: tuple[str, str]
+    ) -> None:
+        first, second = two
+        record(unit.office, first, Reply(kind="sent", by="Contact team"))
+        asking.release(unit.office, second, because="not needed", by="Contact team")
+        with pytest.raises(ReplyError, match="there is nothing to send any more"):
+            drafts.send_draft(unit.office, first, "Contact team")
+        assert "go-ahead" not in unit.kinds(first) + unit.kinds(second)
+
+    def test_nobody_enters_an_account_of_any_of_them_as_the_name(self, unit: Unit, two: tuple[str, str]) -> None:
+        first, _ = two
+        with pytest.raises(ReplyError, match="names an account"):
+            drafts.send_draft(unit.office, first, f"1.{CANARY}")
+        assert "go-ahead" not in unit.kinds(first)

@@ -212,3 +212,78 @@ class TestAnythingElse:
             "on": "2026-02-30",
         }
         assert unit.kinds(request) == ["registered"]
+
+    @pytest.mark.parametrize(
+        "typed",
+        [
+            {"matter": "canary_username_77"},
+            {"about": "canary_username_77", "kind": "escalation-acknowledged"},
+            {"by": "   "},
+            {"by": "Contact\nteam"},
+            {"by": "Contact \u202eteam"},
+            {"reference": {"value": ["canary_username_77"]}},
+        ],
+    )
+    def test_of_what_is_refused_only_ids_days_and_words_of_lists_stay(
+        self, unit: LiveUnit, prefect: PrefectServer, typed: dict[str, Any]
+    ) -> None:
+        from flows.reply import record_reply
+
+        (request,) = unit.register("alpha")
+        given = {"request": request, "kind": "acknowledged", "by": "Contact team"} | typed
+        ended = fill_in(unit, prefect, record_reply, **given)
+        assert ended.type == "FAILED"
+        assert "canary" not in ended.message
+        assert prefect.run(ended.run)["parameters"] == {"request": request, "kind": given["kind"]}
+        assert unit.kinds(request) == ["registered"]
+
+    def test_an_exception_that_quotes_what_was_typed_leaves_its_type_alone(
+        self, unit: LiveUnit, prefect: PrefectServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from flows.forms import extend
+
+        def broken(*_: Any, **__: Any) -> None:
+            raise ValueError("canary.fault@example.com cannot be read")
+
+        (request,) = unit.register("alpha")
+        monkeypatch.setattr(extend, "extend", broken)
+        ended = fill_in(unit, prefect, extend.extend_request, request=request, by="Contact team")
+        assert ended.message.startswith("ValueError in ")
+        assert ended.message.endswith(": a fault of Holdfast")
+        database = b"".join(each.read_bytes() for each in prefect.home.glob("prefect.db*"))
+        assert request.encode() in database
+        assert b"canary.fault" not in database + prefect.log.read_bytes()
+
+
+class TestADraft:
+    def test_it_is_told_that_an_emergency_still_waits_for_a_second_person(
+        self, unit: LiveUnit, prefect: PrefectServer, played: PlayedProviders
+    ) -> None:
+        from flows import four_eyes
+        from flows.drafts import drafting
+        from flows.forms.draft import preserve_draft
+
+        first, second = unit.register("alpha", "beta")
+        with unit.office() as office:
+            for each in (first, second):
+                office.append(each, [drafting(office.settings, first)])
+            office.append(second, [four_eyes.asking(office.settings, "send")])
+        ended = fill_in(unit, prefect, preserve_draft, draft=second, by="Contact team")
+        assert ended.type == "COMPLETED"
+        assert ended.message.startswith(f"2 requests let go by Contact team, 1 sent: {first}, {second}.")
+        assert f"Waits for a second person (`holdfast approve`): {second}." in ended.message
+        assert [played.effects(each) for each in (first, second)] == [1, 0]
+
+
+class TestIdsInTheFormOfACase:
+    def test_they_stand_for_no_registered_case_unless_this_run_registered_them(
+        self, unit: LiveUnit, prefect: PrefectServer, played: PlayedProviders
+    ) -> None:
+        from flows.forms.preserve import preserve_case
+
+        (request,) = unit.register("alpha")
+        typed = {"case": {}, "requests": [request], "by": "canary_username_77"}
+        ended = fill_in(unit, prefect, preserve_case, **typed)
+        assert ended.type == "FAILED"
+        assert prefect.run(ended.run)["parameters"] == {"case": {}, "requests": [], "by": ""}
+        assert played.effects(request) == 0

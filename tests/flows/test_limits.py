@@ -146,3 +146,26 @@ def test_a_sweep_through_prefect_holds_the_slot_while_it_speaks_to_the_provider(
     assert (how.by, how.because, report.failures) == ("prefect", "", [])
     assert held == [1], f"{request} after {time.monotonic() - began:.0f} s"
     assert active(prefect, "limited") == 0
+
+
+def test_a_server_that_does_not_answer_keeps_nothing_waiting(
+    prefect: PrefectServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An emergency must go out: it is good manners to ask for a turn, and no more."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
+    from flows import limits
+
+    monkeypatch.setattr(limits, "ASK_WITHIN", 0.3)
+    let_go = threading.Event()
+
+    def silent(handler: BaseHTTPRequestHandler, body: bytes) -> None:
+        let_go.wait(5)
+
+    with server(silent) as address, temporary_settings({PREFECT_API_URL: f"{address}/api"}):
+        began = time.monotonic()
+        why = asyncio.run(said(limits.Turns(stop=threading.Event()), "alpha"))
+        took = time.monotonic() - began
+        let_go.set()
+    assert why == "the limit provider:alpha could not be asked for: TimeoutError"
+    assert took < 3

@@ -16,6 +16,7 @@ from flows.drafts import drafting
 from flows.replying import Reply
 from flows.work_items import item_of, items_of, open_items
 from ledger.interface import NewEvent
+from providers.interface import Action
 from providers.memory import Behaviour, Does
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -90,7 +91,7 @@ def test_to_take_it_up_leaves_it_open_and_says_so(unit: Unit) -> None:
 
 
 def test_the_index_counts_exactly_what_stands_open(unit: Unit) -> None:
-    unit.play("alpha", Behaviour(does=Does.UNAVAILABLE, times=None))
+    unit.play("alpha", Behaviour(does=Does.REFUSE, on=Action.SEND, ground="over-broad"))
     ids = unit.preserve({"provider": "portal"}, {}, {"provider": "portal"})
     for _ in range(6):
         unit.run_until(unit.office.now() + timedelta(days=5))
@@ -116,6 +117,16 @@ def test_the_most_urgent_comes_first_and_what_is_taken_up_last(unit: Unit) -> No
 def test_an_item_names_no_account_and_no_sealed_word(unit: Unit) -> None:
     (request,) = unit.preserve({"provider": "portal"})
     assert CANARY not in repr(items_of(unit.office, request))
+
+
+def test_what_is_overdue_already_names_no_day_months_ahead(unit: Unit) -> None:
+    (request,) = unit.preserve({"provider": "portal"})
+    replying.record(unit.office, request, Reply(kind="sent", by="clerk"))
+    unit.run_until(unit.office.now() + timedelta(days=5))
+    item = item_of(unit.office, request, "acknowledgement")
+    assert item is not None
+    assert item.by is None
+    assert " by " not in item.title
 
 
 def test_a_draft_is_an_item_before_anybody_was_told(unit: Unit) -> None:
@@ -163,8 +174,9 @@ def test_every_word_that_the_ladder_can_tell_of_has_words_of_its_own() -> None:
 
 def test_answers_are_entries_that_the_record_takes(unit: Unit) -> None:
     """Every prefilled entry names a kind and fields that exist; a wrong word would fail in front of a clerk."""
-    unit.play("alpha", Behaviour(does=Does.UNAVAILABLE, times=None))
-    unit.preserve({"provider": "portal"}, {})
+    unit.play("alpha", Behaviour(does=Does.REFUSE, on=Action.SEND, ground="over-broad"))
+    sent, _, _ = unit.preserve({"provider": "portal"}, {}, {"provider": "portal"})
+    replying.record(unit.office, sent, Reply(kind="sent", by="clerk"))
     seen = set()
     for _ in range(20):
         unit.run_until(unit.office.now() + timedelta(days=3))
