@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 
+from flows.answers import SHORT, flow_of, function_of
 from timeline.rules import Policy
 
 POOL = "holdfast-desk"
@@ -376,5 +377,24 @@ what was done about a request stands there for good, and these pages only show i
 
 There is nothing to enter. It runs by itself once a day.
 """),
+    ),
+    *(
+        Served(
+            flow=flow_of(kind),
+            name=short.name,
+            entrypoint=f"flows.forms.short.{function_of(kind)}",
+            tags=(TAG, "form"),
+            queue="people",
+            description=_lines(f"""\
+{short.what} Links of the desk queue open this form, filled in as far as it can be; *Record a reply* takes all else.
+
+{_ACCOUNTS}
+
+{_WRONG}
+
+{_WHO}
+"""),
+        )
+        for kind, short in SHORT.items()
     ),
 )

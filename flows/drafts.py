@@ -37,13 +37,14 @@ def drafted_with(office: Office, request: str) -> tuple[str, ...]:
     return tuple(sorted(together, key=lambda each: office.ledger.events(each)[0].seq))
 
 
-def send_draft(office: Office, request: str, by: str = "") -> list[str]:
+def send_draft(office: Office, request: str, by: str = "", *, run: str = "") -> list[str]:
     """Give the go-ahead for a draft; the next act on each of its requests sends it.
 
     Args:
         office: the unit's open office.
         request: any of the draft's requests.
         by: who gives it, where that is not the actor.
+        run: the run in Prefect by which a person gives it. Begun again, it goes on with what it let go itself.
 
     Returns:
         The requests that may be sent now, in the order of the case.
@@ -56,8 +57,8 @@ def send_draft(office: Office, request: str, by: str = "") -> list[str]:
     for each in together:
         name_no_account(office, office.hold(each), by=by)
     body: dict[str, Json] = {"user": office.settings.user, "source": "person"}
-    body |= {"by": by} if by else {}
-    sent = []
+    body |= {name: value for name, value in (("by", by), ("run", run)) if value}
+    sent = [each for each in together if run and _let_go_by(office, each) == run]
     for each in together:
         if waits_as_draft(office.hold(each)):
             with suppress(_GivenJustNow):
@@ -66,6 +67,12 @@ def send_draft(office: Office, request: str, by: str = "") -> list[str]:
     if not sent:
         raise ReplyError(_why_not(office, request))
     return sent
+
+
+def _let_go_by(office: Office, request: str) -> str:
+    """The run in Prefect by which a draft was let go; "" where it was not, or elsewhere."""
+    given = next((event for event in office.ledger.events(request) if event.kind == "go-ahead"), None)
+    return str(given.body.get("run", "")) if given else ""
 
 
 class _GivenJustNow(Exception):

@@ -105,9 +105,10 @@ async def record_reply(
     A wrong entry is refused; the run then fails, and its state says what to enter instead. The same entry made
     twice changes nothing.
     """
-    return await carry_out("record", _record, of=record_reply, given=locals())
+    return await carry_out("record", recorded, of=record_reply, given=locals())
 
 
-def _record(run: Run, *, request: str, matter: str, **told: Any) -> Outcome:
+def recorded(run: Run, *, request: str, matter: str, **told: Any) -> Outcome:
+    """Enter it, unless its matter is settled; the run's end says how the request stands now."""
     hold, following = record(run.office, request, Reply(**told), unless=answering(run.office, matter))
     return standing(run.office, hold, following, f"recorded: {told['kind']}")

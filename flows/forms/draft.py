@@ -36,5 +36,5 @@ async def preserve_draft(draft: DraftId, by: Person) -> State[Any]:
 
 
 def _send(run: Run, *, draft: str, by: str) -> Outcome:
-    requests = send_draft(run.office, draft, by)
+    requests = send_draft(run.office, draft, by, run=run.errand.run)
     return send(run, requests, f"{number(len(requests), 'request')} let go by {by}")

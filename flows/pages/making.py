@@ -96,7 +96,6 @@ def make(
     return _Pass(office, shelf, known, deployments, as_at).make(
         done,
         lacking=[key for key in OTHERS if key not in there],
-        parts=there[QUEUE].marks.get("parts", "") if QUEUE in there else "",
     )
 
 
@@ -140,14 +139,8 @@ class _Pass:
         self.stamp = stamp(self.links, as_at)
         self.ends = time.monotonic() + CASES_WITHIN
 
-    def make(self, done: int, *, lacking: Sequence[str], parts: str) -> Made:
-        """Make the pages of what happened after event `done`.
-
-        Args:
-            done: the event.
-            lacking: keys of the overviews that are not there.
-            parts: keys of further pages of the desk queue that are there, in words.
-        """
+    def make(self, done: int, *, lacking: Sequence[str]) -> Made:
+        """Make the pages of what happened after event `done`. `lacking`: the overviews that are not there."""
         # First of all, so that every other page can lead to them.
         self._put([Page(key=key, about=ABOUT[key], markdown="This page is being made.") for key in lacking])
         changed = {each.request: each.seq for each in self._events(done)}
@@ -161,8 +154,8 @@ class _Pass:
         self._put_each_case(case for case in led_to if case_key(case) in without)
         done = self._changed_cases(done)
         self._put([self._item(each) for each in items if case_key(each.case) in without])
-        split = self._put_parts(items, parts)
-        self._put(self._overviews(items, rows, at_risk, split, done))
+        self._put_parts(items)
+        self._put(self._overviews(items, rows, at_risk, done))
         return Made(through=self.as_at.through, whole=done >= self.as_at.through)
 
     def _events(self, after: int) -> Iterator[Any]:
@@ -208,11 +201,8 @@ class _Pass:
         ]
         self._put([self._item(each) for each in due])
 
-    def _put_parts(self, items: Sequence[WorkItem], before: str) -> str:
-        """The pages with the items of each provider, where one page cannot take all; gives their keys, in words.
-
-        `before`: those of the pass before. What is not needed any more says so.
-        """
+    def _put_parts(self, items: Sequence[WorkItem]) -> None:
+        """The pages with the items of each provider, where one page cannot take all; what is not needed says so."""
         split = work.parts(items)
         pages = [
             Page(
@@ -226,11 +216,10 @@ class _Pass:
         keys = [each.key for each in split]
         pages += [
             Page(key=key, about=EMPTY, markdown=work.empty_part(self.links, self.as_at), stamp=self.stamp)
-            for key in before.split()
+            for key in self.shelf.begun_with(f"{QUEUE}-")
             if key not in keys
         ]
         self._put(pages)
-        return " ".join(keys)
 
     def _settle(self, requests: Iterable[str]) -> None:
         """The pages of items that are not open any more: their links go, and they say what settled them."""
@@ -310,7 +299,7 @@ class _Pass:
     # The overviews
 
     def _overviews(
-        self, items: Sequence[WorkItem], rows: Sequence[Row], at_risk: Sequence[Row], split: str, done: int
+        self, items: Sequence[WorkItem], rows: Sequence[Row], at_risk: Sequence[Row], done: int
     ) -> list[Page]:
         """The pages of which there is one; the desk queue, which carries the mark, last."""
         gaps = [gap_seen(self.office, row, self.as_at.now) for row in at_risk]
@@ -323,7 +312,6 @@ class _Pass:
             QUEUE: work.desk_queue(items, self.links, self.as_at),
         }
         mark = {"done": str(done), "root": _root(self.office, done), "at": self.as_at.now.isoformat()}
-        mark |= {"parts": split} if split else {}
         return [
             Page(key=key, about=ABOUT[key], markdown=markdown, marks=mark if key == QUEUE else {})
             for key, markdown in shown.items()

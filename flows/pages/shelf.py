@@ -96,6 +96,13 @@ class Shelf:
             self.ids.pop(key, None)
         return found
 
+    def begun_with(self, prefix: str) -> list[str]:
+        """The keys that begin so and have a page."""
+        question = {"artifacts": {"key": {"like_": f"{prefix}%"}}, "limit": MANY, "sort": "KEY_ASC"}
+        return [
+            each["key"] for each in self._client.request("POST", "/artifacts/latest/filter", json=question).json()
+        ]
+
     def put(self, pages: Sequence[Page], *, through: int) -> int:
         """Lay pages there that were made from so many events; gives how many have changed.
 

@@ -226,7 +226,7 @@ class Worker:
         return bool(found)
 
     def _room(self, served: Served) -> bool:
-        """Whether there is a place. A run whose work is done, and which only brings the pages up to date, needs none."""
+        """Whether there is a place. A run whose work is done, and which only brings pages up to date, has none."""
         same = [hand for hand in self.hands.values() if hand.served is served]
         queue = [
             hand

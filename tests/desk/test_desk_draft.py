@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from desk_support import CANARY, REACHES, Unit
+
+from flows.drafts import send_draft
+from flows.office import office
+from flows.replying import ReplyError
+from flows.settings import load
 
 
 def drafted(unit: Unit, *requests: dict[str, Any]) -> dict[str, Any]:
@@ -44,6 +50,16 @@ def test_who_sends_it_a_second_time_is_told_who_did_and_when(unit: Unit) -> None
     assert again.exit_code == 2
     assert "Duty officer gave the go-ahead already, on 21 Nov 2026 at 09:00 UTC" in again.stderr
     assert unit.json("show", request)["events"] == events, "nothing was entered"
+
+
+def test_a_run_that_broke_off_goes_on_with_what_it_let_go_itself(unit: Unit) -> None:
+    request = drafted(unit)["draft"]
+    with office(load(unit.environ)) as opened:
+        assert send_draft(opened, request, "clerk", run="one") == [request]
+        assert send_draft(opened, request, "clerk", run="one") == [request]
+        with pytest.raises(ReplyError, match="clerk gave the go-ahead already"):
+            send_draft(opened, request, "clerk", run="another")
+        assert [event.kind for event in opened.ledger.events(request)].count("go-ahead") == 1
 
 
 def test_a_draft_is_withdrawn_by_releasing_it(unit: Unit) -> None:

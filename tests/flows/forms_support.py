@@ -88,3 +88,17 @@ def typed_case(*providers: str, value: str = "canary.account@example.com", **cha
         for number, name in enumerate(providers)
     ]
     return {"case": case, "requests": requests, "by": "Contact team"} | changed
+
+
+def registered_by_hand(unit: LiveUnit, run: str, typed: dict[str, Any]) -> tuple[str, ...]:
+    """What a run of the form of a case did before a power cut: everything is registered, nothing scrubbed or sent."""
+    from flows.casefile import check_case
+    from flows.forms.case_form import CaseEntry, RequestEntry, document
+    from flows.intake import judge, register
+
+    entries = [RequestEntry(**each) for each in typed["requests"]]
+    with unit.office() as office:
+        now = office.now()
+        read = check_case(document(CaseEntry(**typed["case"]), entries, notice_accepted_by=""), now=now)
+        case, drafts, _ = judge(*read, office.catalogue, at=now)
+        return register(office, case, drafts, run=run)

@@ -18,10 +18,11 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 import pytest
-from forms_support import typed_case
+from forms_support import registered_by_hand, submitted, typed_case
 from prefect_support import (
     CANARY,
     Cable,
@@ -151,10 +152,11 @@ class Desk:
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory, prefect: PrefectServer) -> Iterator[Desk]:
-    """One for all: cut off between registering and scrubbing, and started again."""
+    """One for all; it starts after a power cut between registering and scrubbing."""
+    from flows.forms.preserve import preserve_case
+
     played, quoted = PlayedProviders(), list[bytes]()
-    trap = Trap(prefect.api)
-    unit = LiveUnit(tmp_path_factory.mktemp("canaries"), trap.address, PREFECT_LOGGING_LEVEL="DEBUG")
+    unit = LiveUnit(tmp_path_factory.mktemp("canaries"), prefect.api, PREFECT_LOGGING_LEVEL="DEBUG")
 
     def echo(handler: BaseHTTPRequestHandler, body: bytes) -> None:
         quoted.append(body)
@@ -163,22 +165,23 @@ def desk(tmp_path_factory: pytest.TempPathFactory, prefect: PrefectServer) -> It
     with server(echo) as address:
         unit.provider("alpha", played.address("alpha"))
         unit.provider("echo", address)
-        typed = typed_case("alpha", value=OTHERS["killed"])
-        typed["case"]["reference"] = "CY-2026-0999"
-        serve = Serve(unit).ready()
-        run = press_anyhow(prefect, "preserve-case", typed)
-        assert trap.caught.wait(30), "it scrubs"
-        serve.kill()
-        trap.cut()
-        assert len(registered(unit)) == 1, "it is registered before it is scrubbed"
+        run = submitted(unit, preserve_case, **cut_off())
+        registered_by_hand(unit, run, cut_off())
+        prefect.ask(f"/flow_runs/{run}/set_state", {"state": {"type": "RUNNING", "name": "Running"}, "force": True})
         assert prefect.run(run)["parameters"]["case"], "it is not scrubbed yet"
-        unit.environ["PREFECT_API_URL"] = prefect.api
         serve = Serve(unit).ready()
         try:
             yield Desk(unit=unit, serve=serve, played=played, cut_off=run, quoted=quoted)
         finally:
             serve.stop()
             played.stop()
+
+
+def cut_off() -> dict[str, Any]:
+    """What was typed into the run that was cut off."""
+    typed = typed_case("alpha", value=OTHERS["killed"])
+    typed["case"]["reference"] = "CY-2026-0999"
+    return typed
 
 
 def registered(unit: LiveUnit) -> list[str]:
@@ -280,15 +283,37 @@ def press_as_the_page_does(server: PrefectServer, flow: str, parameters: dict[st
 
 
 class TestNoAccountIsInPrefect:
-    def test_what_a_power_cut_left_is_scrubbed_with_the_next_start_and_sent_once(
-        self, desk: Desk, prefect: PrefectServer
-    ) -> None:
+    def test_what_a_power_cut_left_is_scrubbed_with_the_next_start(self, desk: Desk, prefect: PrefectServer) -> None:
         (request,) = registered(desk.unit)
         wait_for(lambda: prefect.run(desk.cut_off)["parameters"].get("case") == {}, seconds=30, what="the scrubbing")
-        wait_for(lambda: desk.played.effects(request), seconds=30, what="the sending")
-        ended(prefect, desk.cut_off)
-        assert registered(desk.unit) == [request]
-        assert desk.played.effects(request) == 1
+        assert prefect.run(desk.cut_off)["parameters"]["requests"] == [request]
+
+    @pytest.mark.soak
+    def test_what_a_real_power_cut_left_is_scrubbed_and_sent_once(
+        self, tmp_path: Path, prefect: PrefectServer
+    ) -> None:
+        """The same with a `holdfast serve` that is killed while its scrubbing is on the way."""
+        played, trap = PlayedProviders(), Trap(prefect.api)
+        unit = LiveUnit(tmp_path, trap.address, PREFECT_LOGGING_LEVEL="DEBUG")
+        unit.provider("alpha", played.address("alpha"))
+        serve = Serve(unit).ready()
+        run = press_anyhow(prefect, "preserve-case", cut_off())
+        assert trap.caught.wait(30), "it scrubs"
+        serve.kill()
+        trap.cut()
+        (request,) = registered(unit)
+        assert prefect.run(run)["parameters"]["case"], "it is not scrubbed yet"
+        unit.environ["PREFECT_API_URL"] = prefect.api
+        serve = Serve(unit).ready()
+        try:
+            wait_for(lambda: prefect.run(run)["parameters"].get("case") == {}, seconds=30, what="the scrubbing")
+            wait_for(lambda: played.effects(request), seconds=30, what="the sending")
+            ended(prefect, run)
+        finally:
+            serve.stop()
+        assert (registered(unit), played.effects(request)) == ([request], 1)
+        played.stop()
+        assert searched(prefect, unit, [OTHERS["killed"]]) == []
 
     def test_after_every_form_and_every_failure(self, desk: Desk, prefect: PrefectServer) -> None:
         def run(form: Form) -> dict[str, Any]:

@@ -49,6 +49,7 @@ def unit(tmp_path: Path) -> Iterator[Unit]:
     (tmp_path / "config" / "providers").mkdir(parents=True)
     (tmp_path / "config" / "providers" / "portal.toml").write_text(MANUAL.format(source=SOURCE))
     made = Unit(tmp_path)
+    made.office.sleep = lambda _: None
     yield made
     made.office.close()
 
