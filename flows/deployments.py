@@ -386,13 +386,11 @@ There is nothing to enter. It runs by itself once a day.
             tags=(TAG, "form"),
             queue="people",
             description=_lines(f"""\
-{short.what} Links of the desk queue open this form, filled in as far as it can be; *Record a reply* takes all else.
+{short.what}
 
-{_ACCOUNTS}
+**What to enter.** Links of the desk queue fill in what is known; *Record a reply* takes all else. {_ACCOUNTS}
 
-{_WRONG}
-
-{_WHO}
+**What happens then.** It is recorded, and the clocks move. {_WRONG} {_WHO}
 """),
         )
         for kind, short in SHORT.items()

@@ -65,9 +65,10 @@ ItemId = Annotated[
     ),
 ]
 Act = Annotated[Literal["send", "extend", "release"], form("Which of our acts it answers.", title="Our act")]
-Ground = Annotated[
-    str, form("Of a refusal: why the provider says no.", title="Ground of refusal", enum=("", *GROUNDS))
-]
+GROUND = "Of a refusal: why the provider says no."
+"""The help below the field."""
+
+Ground = Annotated[str, form(GROUND, title="Ground of refusal", enum=("", *GROUNDS))]
 About = Annotated[
     str,
     form(

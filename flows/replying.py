@@ -67,7 +67,7 @@ class Kind:
 
 
 KINDS: Mapping[str, Kind] = {
-    "sent": Kind(what="a person sent it (portal, letter, phone)", may=("at", "action", "channel", "to")),
+    "sent": Kind(what="a person sent it (portal, letter, phone)", may=("reference", "at", "action", "channel", "to")),
     "absent": Kind(what="the provider does not have what nobody knew of: send it again", may=("action",)),
     "acknowledged": Kind(what="the provider says that it has the request", may=("reference", "on", "until")),
     "preserved": Kind(what="the provider says that it keeps the data", may=("reference", "on", "until", "item")),
@@ -324,7 +324,11 @@ def _events(office: Office, hold: Hold, reply: Reply) -> list[tuple[str, Mapping
                 act["recipient"] = reply.to
             if reply.channel and reply.action == "send":
                 act["abilities"] = []  # what a person sent over another channel, a person follows up
-            return [(reply.kind, body | act | ({"ground": reply.ground} if reply.ground else {}))]
+            said = (reply.kind, body | act | ({"ground": reply.ground} if reply.ground else {}))
+            if not (references and reply.kind == "sent" and reply.action == "send"):
+                return [said]
+            who = {name: body[name] for name in ("source", "by") if name in body}
+            return [said, ("acknowledged", who | {"references": references})]  # who numbers it has it
         case "absent":
             return [(reply.kind, body | {"action": reply.action, "sequence": sequence})]
         case "acknowledged":

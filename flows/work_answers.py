@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from flows.answers import flow_of
 from flows.work_item import Answer, Matter
 
 STOPS = {
@@ -17,8 +18,8 @@ STOPS = {
 
 def recorded(matter: Matter, label: str, kind: str, **fields: str) -> Answer:
     """An entry of this kind, with these fields."""
-    given = {"request": matter.request, "kind": kind, **fields, "matter": matter.about}
-    return Answer(label=label, flow="record-reply", fields=given)
+    given = {"request": matter.request, **fields, "matter": matter.about}
+    return Answer(label=label, flow=flow_of(kind), fields=given)
 
 
 def take_up(matter: Matter) -> Answer:

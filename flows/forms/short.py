@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Annotated, Any
 
 from prefect.client.schemas.objects import State
 
 from flows.answers import SHORT, flow_of, function_of
 from flows.entry import Run, carry_out
+from flows.forms.fields import form
 from flows.forms.flow import FormFlow, form_flow
 from flows.forms.names import named
 from flows.outcome import Outcome
-from flows.reply import record_reply, recorded
+from flows.reply import GROUND, record_reply, recorded
 from flows.replying import KINDS
+from providers.errors import GROUNDS
 
 ALWAYS_FIRST, ALWAYS_LAST = ("request",), ("by", "matter")
 """What every one of these forms asks, above and below its own fields."""
@@ -26,7 +28,7 @@ ALWAYS_FIRST, ALWAYS_LAST = ("request",), ("by", "matter")
 def _short(kind: str) -> FormFlow[..., Coroutine[Any, Any, State[Any]]]:
     whole = inspect.signature(record_reply.fn, eval_str=True).parameters
     shown = [whole[name] for name in (*ALWAYS_FIRST, *SHORT[kind].fields, *ALWAYS_LAST)]
-    asked = [each.replace(default=each.empty) if each.name in KINDS[kind].needs else each for each in shown]
+    asked = [_demanded(each) if each.name in KINDS[kind].needs else each for each in shown]
 
     async def answer(**given: Any) -> State[Any]:
         return await carry_out("record", work, of=flow, given=given)
@@ -40,6 +42,12 @@ def _short(kind: str) -> FormFlow[..., Coroutine[Any, Any, State[Any]]]:
     function.__signature__ = inspect.Signature(asked)
     flow = form_flow(flow_of(kind), called=named(f"record {kind} {{request}}"))(function)
     return flow
+
+
+def _demanded(field: inspect.Parameter) -> inspect.Parameter:
+    """The field without its default, and without the empty choice of its list."""
+    annotation = Annotated[str, form(GROUND, title="Ground of refusal", enum=GROUNDS)]
+    return field.replace(default=field.empty, annotation=annotation if field.name == "ground" else field.annotation)
 
 
 FLOWS: dict[str, Callable[..., Any]] = {function_of(kind): _short(kind) for kind in SHORT}

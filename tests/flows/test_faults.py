@@ -24,6 +24,7 @@ from prefect_support import CANARY, LiveUnit, PlayedProviders, PrefectServer, wa
 from serving_support import ENDED, Line, Serve, ended, press
 
 from flows import drafts
+from flows.answers import PREFIX
 from flows.deployments import SERVED
 from flows.running import run_sweep
 from flows.sweeping import work_on
@@ -240,7 +241,8 @@ def tried() -> Iterator[Any]:
 
 
 def test_every_flow_is_tried() -> None:
-    assert set(FILLED_IN) == {each.flow for each in SERVED}
+    """The short forms of single answers do what *Record a reply* does."""
+    assert set(FILLED_IN) == {each.flow for each in SERVED if not each.flow.startswith(PREFIX)}
 
 
 @pytest.mark.parametrize(("flow", "fault"), list(tried()))

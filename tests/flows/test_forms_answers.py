@@ -13,6 +13,7 @@ from test_work_items import MANUAL
 from unit_support import CANARY, MORNING, SOURCE, Unit
 
 from flows import asking, drafts
+from flows.answers import PREFIX
 from flows.catalogue import Catalogue
 from flows.forms.clear import names_no_account
 from flows.forms.entered import Wrong
@@ -40,8 +41,9 @@ def press(unit: Unit, answer: Answer, **more: Any) -> None:
     fields: dict[str, Any] = {**answer.fields, "by": "Contact team", **more}
     request, matter = fields.pop("request", ""), fields.pop("matter", "")
     match answer.flow:
-        case "record-reply":
-            record(unit.office, request, Reply(**fields), unless=answering(unit.office, matter))
+        case flow if flow.startswith(PREFIX):
+            reply = Reply(kind=flow.removeprefix(PREFIX), **fields)
+            record(unit.office, request, reply, unless=answering(unit.office, matter))
         case "acknowledge-escalation":
             reply = Reply(kind="escalation-acknowledged", about=matter, by="Contact team")
             record(unit.office, request, reply, unless=taking_up(unit.office, matter))

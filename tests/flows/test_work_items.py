@@ -12,6 +12,7 @@ import pytest
 from unit_support import CANARY, MORNING, Unit
 
 from flows import four_eyes, replying, work_steps
+from flows.answers import PREFIX, SHORT, function_of
 from flows.drafts import drafting
 from flows.replying import Reply
 from flows.work_items import item_of, items_of, open_items
@@ -66,11 +67,11 @@ def test_what_no_machine_can_send_becomes_an_item_with_steps_and_answers(unit: U
     assert any("https://portal.example.com/" in step for step in item.steps)
     assert [(each.label, each.flow) for each in item.answers] == [
         ("Take out the packet", "take-out-packet"),
-        ("It is submitted", "record-reply"),
-        ("They refused it", "record-reply"),
+        ("It is submitted", "reply-sent"),
+        ("They refused it", "reply-refused"),
         ("I have taken it up", "acknowledge-escalation"),
     ]
-    assert item.answers[1].fields == {"request": request, "kind": "sent", "action": "send", "matter": "channel"}
+    assert item.answers[1].fields == {"request": request, "action": "send", "matter": "channel"}
     assert (item.level, item.told_at, item.taken_up_at) == (1, MORNING, None)
 
 
@@ -184,10 +185,12 @@ def test_answers_are_entries_that_the_record_takes(unit: Unit) -> None:
         for item in open_items(unit.office):
             for answer in item.answers:
                 seen.add((item.kind, answer.flow))
-                if answer.flow == "record-reply":
-                    kind = replying.KINDS[answer.fields["kind"]]
-                    given = set(answer.fields) - {"request", "kind", "matter"}
+                if answer.flow.startswith(PREFIX):
+                    short = answer.flow.removeprefix(PREFIX)
+                    kind = replying.KINDS[short]
+                    given = set(answer.fields) - {"request", "matter"}
                     assert given <= {*kind.needs, *kind.may}, (item.kind, answer)
+                    assert given <= set(SHORT[short].fields), "the form shows what its link fills in"
                     assert answer.fields["matter"] == item.about
     assert len(seen) > 4
 
@@ -205,3 +208,26 @@ def test_what_is_read_is_the_record_and_no_copy_of_it(unit: Unit) -> None:
     unit.office.ledger.append(request, [event], unit.office.histories.project, now=MORNING)
     assert "channel" in [each.about for each in before]
     assert "channel" not in abouts(unit, request)
+
+
+def test_a_short_form_shows_what_its_entry_may_say_and_demands_what_it_needs() -> None:
+    import inspect
+
+    from flows.forms import short
+
+    for kind, shown in SHORT.items():
+        meaning = replying.KINDS[kind]
+        flow = vars(short)[function_of(kind)]
+        fields = inspect.signature(flow.fn).parameters
+        assert list(fields) == ["request", *shown.fields, "by", "matter"]
+        assert {*meaning.needs} <= {*shown.fields} <= {*meaning.needs, *meaning.may}
+        demanded = {name for name, each in fields.items() if each.default is inspect.Parameter.empty}
+        assert demanded == {"request", "by", *meaning.needs}
+
+
+def test_a_reference_given_at_once_for_what_was_submitted_is_a_receipt(unit: Unit) -> None:
+    (request,) = unit.preserve({"provider": "portal"})
+    hold, _ = replying.record(unit.office, request, Reply(kind="sent", reference="P-77", by="clerk"))
+    assert hold.references == ("P-77",)
+    assert hold.acknowledged_at is not None
+    assert str(hold.state) == "acknowledged"
