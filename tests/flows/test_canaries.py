@@ -36,6 +36,8 @@ from prefect_support import (
 )
 from serving_support import BUSY, Serve, deployment, ended, hang_up
 
+from flows.answers import PREFIX, SHORT
+
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("on a clock")]
 
 ACCOUNT = "canary.typed@example.com"
@@ -249,6 +251,7 @@ def wrong_entries(held: str) -> list[Form]:
         ("preserve-case", {"case": {}, "requests": [], "accept_notice": OTHERS["badge"], "by": "Contact team"}),
         ("weekly-report", {"week": typed}),
         ("preserve-draft", {"draft": typed, **by}),
+        *[(f"{PREFIX}{kind}", {"request": held, "reference": CANARY, "by": typed, "at": typed}) for kind in SHORT],
     ]
 
 
