@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# One more than there are cores: many tests wait for servers and browsers.
+WORKERS := $(shell $(PYTHON) -c 'import os; print(len(os.sched_getaffinity(0)) + 1)')
 
 .PHONY: help setup demo desk test soak check fix bench clean
 .DEFAULT_GOAL := help
@@ -26,7 +28,7 @@ desk: $(READY) ## the contact team's desk in a browser: Prefect, a played provid
 	@$(BIN)/holdfast demo --desk
 
 test: $(READY) ## all tests
-	@$(BIN)/python -m pytest -q -n auto --dist loadgroup
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup
 
 soak: $(READY) ## the tests that take hours: a thousand kills, every byte, 540 days of ten thousand holds
 	@$(BIN)/python -m pytest -q -m soak
@@ -36,7 +38,7 @@ check: $(READY) ## style, types, architecture and tests: what must be green befo
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	PYTHONPATH=. $(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -n auto --dist loadgroup
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup
 
 fix: $(READY) ## let ruff mend what it can
 	$(BIN)/ruff check --fix .

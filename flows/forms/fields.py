@@ -61,7 +61,6 @@ def _trimmed(given: object) -> object:
 
 Person = Annotated[
     str,
-    BeforeValidator(_trimmed),
     form(
         "Who enters this: your name or role. It is recorded; Prefect itself does not know who you are.",
         title="Entered by",
@@ -70,6 +69,7 @@ Person = Annotated[
         max_length=80,
         pattern=NAME,
     ),
+    BeforeValidator(_trimmed),
 ]
 Matter = Annotated[
     str,

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser
 from prefect_support import Cable, free_port, reply, server, wait_for
 from websockets.sync.client import connect
 
-pytestmark = [pytest.mark.browser, pytest.mark.prefect, pytest.mark.xdist_group("on a clock")]
+pytestmark = [pytest.mark.browser, pytest.mark.prefect, pytest.mark.xdist_group("in a browser")]
 
 EXAMPLE = ROOT / "examples" / "operating" / "nginx.conf"
 NGINX = shutil.which("nginx")

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import pytest
 from browser_support import Clerk, Desk, Form, expect, gone, picture, row
 
-pytestmark = [pytest.mark.browser, pytest.mark.prefect, pytest.mark.xdist_group("on a clock")]
+pytestmark = [pytest.mark.browser, pytest.mark.prefect, pytest.mark.xdist_group("in a browser")]
 
 WHO = "Contact team"
 ACCOUNT = "copies.of.invoices@example.com"

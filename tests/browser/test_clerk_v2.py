@@ -9,7 +9,7 @@ import pytest
 from browser_support import Clerk, Desk, NewForm, expect, gone, picture, row
 from playwright.sync_api import Browser
 
-pytestmark = [pytest.mark.browser, pytest.mark.prefect, pytest.mark.xdist_group("on a clock")]
+pytestmark = [pytest.mark.browser, pytest.mark.prefect, pytest.mark.xdist_group("in a browser")]
 
 PICTURED = {"light": "desk-queue-v2-light", "dark": "desk-queue-v2-dark"}
 ASKS = "https://sr-client-cfg.amplitude.com/config/"

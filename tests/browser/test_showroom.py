@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from browser_support import Clerk, Desk, expect
 
-pytestmark = [pytest.mark.browser, pytest.mark.prefect, pytest.mark.xdist_group("on a clock")]
+pytestmark = [pytest.mark.browser, pytest.mark.prefect, pytest.mark.xdist_group("in a browser")]
 
 
 def test_it_prints_addresses_that_answer_and_what_to_try(clerk: Clerk, desk: Desk) -> None:

@@ -22,7 +22,7 @@ HEAVY = (
     "prefect",
     "apscheduler",
     "tenacity",
-    "flows",
+    "flows.office",
     "providers",
     "ledger",
 )

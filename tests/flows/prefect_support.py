@@ -11,12 +11,14 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -207,8 +209,15 @@ class PrefectServer:
         request = urllib.request.Request(  # noqa: S310
             f"{self.api}{path}", data=json.dumps(document).encode(), headers={"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request) as answer:  # noqa: S310
-            return json.load(answer)
+        for left in reversed(range(20)):
+            try:
+                with urllib.request.urlopen(request) as answer:  # noqa: S310
+                    return json.load(answer)
+            except urllib.error.HTTPError as error:
+                if error.code != HTTPStatus.SERVICE_UNAVAILABLE or not left:
+                    raise
+                time.sleep(0.5)  # its SQLite file is locked by itself
+        raise AssertionError("unreachable")
 
     def run(self, run: str) -> dict[str, Any]:
         """A flow run by its id."""

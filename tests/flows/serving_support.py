@@ -17,6 +17,8 @@ from typing import Any
 
 from prefect_support import Cable, LiveUnit, PrefectServer, wait_for
 
+from flows.deployments import SERVED
+
 ROOT = Path(__file__).parents[2]
 BUSY = 503
 ENDED = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
@@ -64,6 +66,8 @@ class Serve:
 def deployment(server: PrefectServer, flow: str) -> dict[str, Any]:
     """What the server knows of the one deployment of a flow."""
     found = server.ask("/deployments/filter", {"flows": {"name": {"any_": [flow]}}})
+    if len(found) > 1:  # other tests give a flow another name
+        found = [each for each in found if each["name"] in {one.name for one in SERVED}]
     assert len(found) == 1, [each["name"] for each in found]
     return dict(found[0])
 

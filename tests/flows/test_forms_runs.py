@@ -13,7 +13,7 @@ from forms_support import carried_out, fill_in, registered_by_hand, submitted, t
 from prefect_support import Cable, LiveUnit, PlayedProviders, PrefectServer
 from serving_support import hang_up
 
-pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("on a clock")]
+pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("at the desk")]
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,7 @@ from flows.pages.shelf import Page, opened
 from flows.prefect_api import speaking_to
 from flows.settings import Settings
 
-pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("on a clock")]
+pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("at the desk")]
 OVERVIEWS = {"desk-queue", "board", "needs-a-person", "at-risk"}
 BUSY = 503
 Artifact = dict[str, Any]

@@ -18,7 +18,7 @@ from flows.office import open_catalogue
 from flows.serving.service import alone
 from flows.settings import SettingsError
 
-pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("on a clock")]
+pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("at the desk")]
 IMPATIENT = {"PREFECT_CLIENT_MAX_RETRIES": "1"}
 
 

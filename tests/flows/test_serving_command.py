@@ -72,7 +72,7 @@ def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.prefect
-@pytest.mark.xdist_group("on a clock")
+@pytest.mark.xdist_group("at the desk")
 def test_with_a_server_of_its_own_it_serves_and_ends_both(tmp_path: Path, prefect: PrefectServer) -> None:
     unit = LiveUnit(tmp_path)
     tables_of(prefect, tmp_path / "home" / "prefect")

@@ -15,7 +15,7 @@ from prefect_support import LiveUnit, PrefectServer
 from flows.prefect_api import prepare
 from flows.settings import SettingsError
 
-pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("on a clock")]
+pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("at the desk")]
 
 
 @pytest.fixture
@@ -35,6 +35,7 @@ async def ended_run(client: Any, flow: Any, tags: tuple[str, ...] = ("holdfast",
     return str(run.id)
 
 
+@pytest.mark.soak
 def test_old_runs_go_with_their_tables_and_the_pages_stay(client_of: None, prefect: PrefectServer) -> None:
     from prefect import get_client
     from prefect.client.schemas.actions import ArtifactCreate

@@ -19,7 +19,7 @@ from flows.deployments import SERVED, Served
 from flows.office import open_catalogue
 from flows.prefect_api import ERRAND, prepare
 
-pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("on a clock")]
+pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("at the desk")]
 
 HELD = threading.Event()
 """Set: the bulk job may end."""
