@@ -39,7 +39,7 @@ def test_a_sweeper_killed_again_and_again_misses_nothing_and_says_nothing_twice(
     killed, said = 0, Counter[tuple[str, str, int]]()
     for action, enough in (("send", kills // 2), ("extend", kills)):
         while killed < enough and storm.due():
-            killed += storm.kill(nursery, chance.uniform(0.01, size / 400 if size < 200 else 0.5))
+            killed += storm.kill(nursery, chance.uniform(0.01, size / 400 if size < 200 else 0.25))
         storm.finish(nursery)
         said.update((request, action, 1) for request in requests)
         assert storm.twice(said) == {}
