@@ -26,7 +26,7 @@ from flows.settings import Settings, SettingsError
 from flows.stationery import UnitLetters, wrong_letters
 from ledger.heads import Head
 from ledger.interface import Claim, Event, Json, Ledger, LedgerUnusable, NewEvent, Row
-from ledger.vault import Keyring, MasterKey, Sealed, Vault
+from ledger.vault import Keyring, Sealed, Vault
 from providers.errors import ConfigurationError
 from providers.interface import Action, Adapter, Addressee, Order
 from providers.registry import channel_of, check_adapter_table, make_adapter
@@ -290,16 +290,16 @@ def open_office(
         )
     if settings.simulated and (sandbox is False and not there):
         raise SettingsError("HOLDFAST_CLOCK: an operational ledger runs on real time; unset it, or add --sandbox")
-    keyless = create and "HOLDFAST_MASTER_KEY" not in settings.environ and not settings.key_path.exists()
+    ring = Keyring(path=settings.key_path, environ=settings.environ)
+    keyless = create and not ring.in_environment and not ring.path.exists()
     if keyless and not there:
-        MasterKey.create(settings.key_path)
+        ring.make()
     ledger = open_ledger(settings, create=create, sandbox=sandbox)
     try:
         if keyless and there and ledger.head()[0] == 0:  # a database that was just made
-            MasterKey.create(settings.key_path)
+            ring.make()
         if settings.simulated and not ledger.sandbox:
             raise SettingsError("HOLDFAST_CLOCK: an operational ledger runs on real time; unset it")
-        ring = Keyring(path=settings.key_path, environ=settings.environ)
         vault = Vault(ledger, ring.current(), ring=ring)
     except BaseException:
         ledger.close()

@@ -136,6 +136,18 @@ class Keyring:
         """The key that is used: the environment's, else the file's. Raises what `MasterKey.load` raises."""
         return MasterKey.load(self.path, self.environ)
 
+    def make(self) -> None:
+        """A first key, on the disk when this returns. Of several processes that make it at once, all use the same.
+
+        Raises:
+            LedgerUnusable: it cannot be written.
+        """
+        try:
+            MasterKey.create(self.path)
+        except LedgerUnusable:
+            if not self.path.exists():
+                raise
+
     def waiting(self) -> MasterKey | None:
         """The next key; None where none waits. `LedgerUnusable`: its file is not as it must be."""
         return MasterKey.load(self.next_path, {}) if self.next_path.exists() else None

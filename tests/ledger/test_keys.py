@@ -7,8 +7,10 @@ import os
 import stat
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from ledger_fold import fold
@@ -296,3 +298,18 @@ def test_forgetting_reads_the_keys_again(vault: Vault, ring: Keyring, address: s
     vault.forget()
     made = vault.prepare("CY-1", b"new", "request")
     assert made.case_key == vault.key_id("CY-1")
+
+
+def test_of_several_who_make_the_first_key_at_once_all_use_the_same(tmp_path: Path) -> None:
+    ring = Keyring(path=tmp_path / "home" / "master.key", environ={})
+    at_once = Barrier(8)
+
+    def make() -> str:
+        at_once.wait(10)
+        ring.make()
+        return ring.current().id
+
+    with ThreadPoolExecutor(8) as threads:
+        ids = {made.result(10) for made in [threads.submit(make) for _ in range(8)]}
+    assert len(ids) == 1
+    assert [file.name for file in ring.path.parent.iterdir()] == ["master.key"]
