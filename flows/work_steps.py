@@ -109,7 +109,7 @@ def _channel(matter: Matter) -> Said:
 
 def _unreachable(matter: Matter) -> Said:
     steps = [
-        "Look whether it is our side: the reason below names what failed. If it is, have it mended; it is tried again"
+        "Look whether it is our side: the reason above names what failed. If it is, have it mended; it is tried again"
         " by itself.",
         f"Else send it another way, over {_way(matter)}, and press “It is sent”.",
     ]
@@ -178,7 +178,7 @@ def _extension(matter: Matter) -> Said:
 
 def _ending(matter: Matter) -> Said:
     steps = [
-        "Do what the reason below names, by the day it says: that keeps the data. Then enter that it is done.",
+        "Do what the reason above names, by the day it says: that keeps the data. Then enter that it is done.",
         "If nothing of it can be done in time, prepare what comes after, as the reason says.",
     ]
     answers = [*stops(matter), *extended(matter, "They extend it all the same"), release(matter)]
@@ -193,7 +193,7 @@ def _imminent(matter: Matter) -> Said:
 def _lapsed(matter: Matter) -> Said:
     steps = [
         f"Ask {matter.provider} what it still keeps.",
-        "If they keep it on, enter until which day. Else do what the reason below names, and press “I have taken it"
+        "If they keep it on, enter until which day. Else do what the reason above names, and press “I have taken it"
         " up” when it is done.",
     ]
     answers = [*extended(matter, "They keep it on")]
@@ -263,7 +263,7 @@ def _message(matter: Matter) -> Said:
 
 def _mla_plan(matter: Matter) -> Said:
     steps = ["Has the MLA request left? Enter the day; or have it sent: each day moves the answer by a day."]
-    answers = [recorded(matter, "It was sent", "mla-sent"), recorded(matter, "They have it", "mla-received")]
+    answers = [recorded(matter, "It was sent", "mla-sent"), recorded(matter, "The State has it", "mla-received")]
     return f"Send the MLA request for {matter.request}", steps, answers
 
 
@@ -294,7 +294,7 @@ def _to_know(title: str, steps: list[str]) -> Callable[[Matter], Said]:
 
 def _coverage(matter: Matter) -> Said:
     steps = [
-        "No chain of holds reaches the expected MLA answer. Decide now what closes the gap: the reason below names"
+        "No chain of holds reaches the expected MLA answer. Decide now what closes the gap: the reason above names"
         " the last safe day of each step.",
         "Press “I have taken it up” when it is decided; the end of the hold will be told again in time.",
     ]
@@ -311,7 +311,7 @@ def _erased(matter: Matter) -> Said:
 def _plain(matter: Matter) -> Said:
     return (
         f"{matter.kind.replace('-', ' ')}: {matter.request} at {matter.provider}",
-        ["Do what the reason below says."],
+        ["Do what the reason above says."],
         [],
     )
 

@@ -40,9 +40,9 @@ class Do(StrEnum):
 class Decision(NamedTuple):
     """What to do, when it falls due, and why. `due_at` is None only for a final state.
 
-    `about`, `level` and `deadline` (when what is asked of a person is over) belong to an escalation, `sequence` to an
-    act at the provider. A duty whose `until` has passed can no longer be met. The reason is put into words only when
-    it is read; a tuple and no dataclass, because a sweep over half a million holds makes several millions of them.
+    `about`, `level` and `deadline` (the end towards which its telling hurries) belong to an escalation, `sequence` to
+    an act at the provider. A duty whose `until` has passed can no longer be met. The reason is put into words only
+    when it is read. A tuple and no dataclass: a sweep over half a million holds makes several millions of them.
     """
 
     action: Do

@@ -10,9 +10,8 @@ from flows.office import Office
 from flows.outlook import outlook
 from flows.planning import show
 from flows.words import Table
-from flows.work_items import WorkItem
+from flows.work_items import WorkItem, still_open
 from ledger.interface import Event, Row
-from timeline.custody import open_matters
 from timeline.duty import afterwards
 from timeline.state import Hold
 
@@ -129,7 +128,7 @@ def settled(office: Office, request: str, about: str) -> Settled | None:
     settling: Event | None = None
     was_open = False
     for place in range(first, len(events) + 1):
-        is_open = _open(office, events[:place], about)
+        is_open = still_open(office, about, events[:place])
         if was_open and not is_open:
             settling = events[place - 1]
         was_open = is_open
@@ -149,8 +148,3 @@ def settled(office: Office, request: str, about: str) -> Settled | None:
         at=settling.at,
         by=str(settling.body.get("by") or settling.actor),
     )
-
-
-def _open(office: Office, events: Sequence[Event], about: str) -> bool:
-    standing = office.histories.standing(events)
-    return about in open_matters(standing.hold, standing.duties)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from prefect_support import PrefectServer
+from prefect_support import PlayedProviders, PrefectServer
 
 
 @pytest.fixture(scope="session")
@@ -15,5 +15,12 @@ def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]
     soon = {"PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "0.5"}  # else events show after 5 s
     all_told = {"PREFECT_LOGGING_LEVEL": "DEBUG", "PREFECT_LOGGING_SERVER_LEVEL": "DEBUG"}  # no account, even so
     running = PrefectServer(tmp_path_factory.mktemp("prefect"), **soon, **all_told)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def played() -> Iterator[PlayedProviders]:
+    running = PlayedProviders()
     yield running
     running.stop()

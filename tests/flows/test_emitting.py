@@ -29,13 +29,6 @@ pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("on a clock")]
 RUN = "4f1f3c6e-0000-4000-8000-000000000000"
 
 
-@pytest.fixture(scope="module")
-def played() -> Iterator[PlayedProviders]:
-    running = PlayedProviders()
-    yield running
-    running.stop()
-
-
 @pytest.fixture
 def unit(tmp_path: Path, prefect: PrefectServer, played: PlayedProviders) -> LiveUnit:
     unit = LiveUnit(tmp_path, prefect.api)

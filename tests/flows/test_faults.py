@@ -184,13 +184,6 @@ FAULTS: Mapping[str, Callable[[World], None]] = {
 
 
 @pytest.fixture(scope="module")
-def played() -> Iterator[PlayedProviders]:
-    running = PlayedProviders()
-    yield running
-    running.stop()
-
-
-@pytest.fixture(scope="module")
 def worlds(played: PlayedProviders, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, World]]:
     """The worlds that are there: with the server that other tests share, and with one of its own."""
     found: dict[str, World] = {}

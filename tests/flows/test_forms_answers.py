@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_work_items import MANUAL
-from unit_support import CANARY, MORNING, SOURCE, Unit
+from unit_support import CANARY, MORNING, Unit, unit_with_portal
 
 from flows import asking, drafts
 from flows.answers import PREFIX
@@ -28,10 +27,7 @@ from timeline.rules import FourEyes
 
 @pytest.fixture
 def unit(tmp_path: Path) -> Iterator[Unit]:
-    (tmp_path / "config" / "providers").mkdir(parents=True)
-    (tmp_path / "config" / "providers" / "portal.toml").write_text(MANUAL.format(source=SOURCE))
-    made = Unit(tmp_path)
-    made.office.sleep = lambda _: None
+    made = unit_with_portal(tmp_path)
     yield made
     made.office.close()
 

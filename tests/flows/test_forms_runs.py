@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,6 @@ from prefect_support import Cable, LiveUnit, PlayedProviders, PrefectServer
 from serving_support import hang_up
 
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("at the desk")]
-
-
-@pytest.fixture(scope="module")
-def played() -> Iterator[PlayedProviders]:
-    running = PlayedProviders()
-    yield running
-    running.stop()
 
 
 @pytest.fixture

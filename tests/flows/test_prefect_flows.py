@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import urllib.error
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -37,13 +37,6 @@ from flows.watch import watch
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.xdist_group("on a clock")  # one after the other: real time counts in these
-
-
-@pytest.fixture(scope="session")
-def played() -> Iterator[PlayedProviders]:
-    running = PlayedProviders()
-    yield running
-    running.stop()
 
 
 @pytest.fixture

@@ -23,13 +23,6 @@ IMPATIENT = {"PREFECT_CLIENT_MAX_RETRIES": "1"}
 
 
 @pytest.fixture(scope="module")
-def played() -> Iterator[PlayedProviders]:
-    running = PlayedProviders()
-    yield running
-    running.stop()
-
-
-@pytest.fixture(scope="module")
 def line(prefect: PrefectServer) -> Line:
     """The way from `serve` to the Prefect server."""
     return Line(prefect.api)

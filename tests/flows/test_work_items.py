@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from unit_support import CANARY, MORNING, Unit
+from unit_support import CANARY, MORNING, Unit, unit_with_portal
 
 from flows import four_eyes, replying, work_steps
 from flows.answers import PREFIX, SHORT, function_of
@@ -21,36 +21,11 @@ from providers.interface import Action
 from providers.memory import Behaviour, Does
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-MANUAL = """
-id = "portal"
-name = "Portal Ltd"
-zone = "UTC"
-state = ""
-[[entity]]
-name = "Portal Ltd"
-for = ["world"]
-{source}
-[[channel]]
-kind = "portal"
-name = "the desk"
-url = "https://portal.example.com/"
-{source}
-[notice]
-notifies_on_preservation = false
-{source}
-[adapter]
-kind = "manual"
-"""
 
 
 @pytest.fixture
 def unit(tmp_path: Path) -> Iterator[Unit]:
-    from unit_support import SOURCE
-
-    (tmp_path / "config" / "providers").mkdir(parents=True)
-    (tmp_path / "config" / "providers" / "portal.toml").write_text(MANUAL.format(source=SOURCE))
-    made = Unit(tmp_path)
-    made.office.sleep = lambda _: None
+    made = unit_with_portal(tmp_path)
     yield made
     made.office.close()
 
@@ -88,8 +63,10 @@ def test_to_take_it_up_leaves_it_open_and_says_so(unit: Unit) -> None:
     item = item_of(unit.office, request, "channel")
     assert item is not None
     assert item.taken_up_at == MORNING
+    items = items_of(unit.office, request)
     (row,) = unit.office.ledger.rows(for_people=True)
-    assert row.level == 0 or row.matters > 1, "nobody is waited for"
+    assert row.matters == len(items)
+    assert row.level == max((each.level for each in items if each.taken_up_at is None), default=0)
 
 
 def test_the_index_counts_exactly_what_stands_open(unit: Unit) -> None:
@@ -113,6 +90,12 @@ def test_the_most_urgent_comes_first_and_what_is_taken_up_last(unit: Unit) -> No
     replying.record(unit.office, third, Reply(kind="escalation-acknowledged", about="channel", by="clerk"))
     items = [(each.request, each.level) for each in open_items(unit.office) if each.about == "channel"]
     assert items[0][0] == first
+    found = open_items(unit.office)
+    taken = [each.taken_up_at is not None for each in found]
+    assert taken == sorted(taken)
+    assert {True, False} == set(taken)
+    levels = [each.level for each in found if each.taken_up_at is None]
+    assert levels == sorted(levels, reverse=True)
     assert open_items(unit.office, limit=1)[0].request == first
 
 

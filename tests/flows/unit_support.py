@@ -37,6 +37,27 @@ kind = "memory"
 """
 SOURCE = 'source = "a test"\nread_on = 2026-11-21\nconfidence = "high"\nverified = true'
 
+PORTAL = """
+id = "portal"
+name = "Portal Ltd"
+zone = "UTC"
+state = ""
+[[entity]]
+name = "Portal Ltd"
+for = ["world"]
+{source}
+[[channel]]
+kind = "portal"
+name = "the desk"
+url = "https://portal.example.com/"
+{source}
+[notice]
+notifies_on_preservation = false
+{source}
+[adapter]
+kind = "manual"
+"""
+
 CASE: dict[str, Any] = {
     "case": {
         "reference": "CY-2026-0412",
@@ -156,3 +177,12 @@ class Unit:
 def _account(number: int) -> dict[str, Any]:
     """The account of the nth request of a case: no two requests may ask a provider for the same one."""
     return {"identifiers": [{"type": "email", "value": f"{number}.{CANARY}" if number else CANARY}]}
+
+
+def unit_with_portal(folder: Path) -> Unit:
+    """A unit that reaches one of its providers, "portal", by hand alone, and that waits for nobody."""
+    (folder / "config" / "providers").mkdir(parents=True)
+    (folder / "config" / "providers" / "portal.toml").write_text(PORTAL.format(source=SOURCE))
+    made = Unit(folder)
+    made.office.sleep = lambda _: None
+    return made
