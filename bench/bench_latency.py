@@ -33,6 +33,7 @@ from bench.bench_desk import Gate
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "tests" / room) for room in ("flows", "ledger", "operating")]  # the tests' own servers
+DATABASES = ("SQLite", "PostgreSQL")
 QUICK, SLOW, AT_ONCE = 15, 5, 12
 WITHIN = 60.0
 ALL_WITHIN = 240.0  # a Prefect server that keeps an SQLite file now and then stands still for a minute
@@ -59,9 +60,9 @@ PROGRAMS = Path(sys.executable).parent
 def main() -> dict[str, Any]:
     """Measure, print a line each, and give the figures as JSON can hold them."""
     result: dict[str, Any] = {}
-    for database in ("SQLite", "PostgreSQL"):
+    for database in DATABASES:
         with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as folder, ExitStack() as stack:
-            server = _server(Path(folder), database, stack)
+            server = prefect_server(Path(folder), database, stack)
             if server is None:
                 print("  PostgreSQL: not measured, no server with pg_trgm is on this machine")
                 continue
@@ -73,7 +74,7 @@ def main() -> dict[str, Any]:
     return result
 
 
-def _server(folder: Path, database: str, stack: ExitStack) -> Any:
+def prefect_server(folder: Path, database: str, stack: ExitStack) -> Any:
     """A Prefect server as the examples set it up; None where its database cannot be had."""
     from operating_support import prefect_on_postgres, variables, with_trigrams
     from postgres_server import PostgresServer

@@ -6,7 +6,8 @@ A unit with 10,000 open requests, 500 of them refused and told of, on a Prefect 
     shown      from navigation to the text being there in Chromium, in both of Prefect's UIs, median seconds; `empty`
                is a page of one line: what the UI itself takes
 
-The requests are made as those of the hold storm are (`bench.storm_unit`). Without Chromium, nothing is shown.
+Each with the server's database in an SQLite file, and in PostgreSQL where this machine has one with pg_trgm. The
+requests are made as those of the hold storm are (`bench.storm_unit`). Without Chromium, nothing is shown.
 """
 
 from __future__ import annotations
@@ -15,21 +16,20 @@ import asyncio
 import json
 import os
 import statistics
-import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
+from bench.bench_latency import DATABASES, prefect_server
 from bench.storm_unit import fill, lay_out, open_unit
 from flows.office import Office
 from ledger.interface import Json
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT / "tests" / room) for room in ("flows", "ledger")]  # the tests' own server
 OPEN, ITEMS, RUNS = 10_000, 500, 3_000
 TIMES = 5
 GOAL = 2.0
@@ -40,28 +40,32 @@ UIS: Mapping[str, str] = {"V1": "", "V2": "/v2"}
 
 def main() -> dict[str, Any]:
     """Measure, print a line each, and give the figures as JSON can hold them."""
-    from prefect_support import PrefectServer
-
     from bench.storm import provider
 
+    result: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as name, provider("--calm") as calm:
-        folder = Path(name)
-        environ = lay_out(folder, calm.url)
-        office = open_unit(environ, create=True)
-        fill(office, OPEN, due=0)
-        _refuse(office)
-        server = PrefectServer(folder)
-        try:
-            os.environ["PREFECT_HOME"] = str(folder / "client")
-            _forms(server)
-            _runs(server)
-            result: dict[str, Any] = {"made": _made(environ | {"PREFECT_API_URL": server.api}, office)}
-            print("  made   " + "  ".join(f"{key} {value}" for key, value in result["made"].items()), flush=True)
-            office.close()
-            result["shown"] = _shown(server)
-        finally:
-            server.stop()
+        environ = lay_out(Path(name), calm.url)
+        os.environ["PREFECT_HOME"] = str(Path(name) / "client")
+        with closing(open_unit(environ, create=True)) as office:
+            fill(office, OPEN, due=0)
+            _refuse(office)
+            for database in DATABASES:
+                with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as folder, ExitStack() as stack:
+                    server = prefect_server(Path(folder), database, stack)
+                    if server is None:
+                        print("  PostgreSQL: not measured, no server with pg_trgm is on this machine")
+                        continue
+                    print(f"  on {database}", flush=True)
+                    result[database] = _measured(server, environ | {"PREFECT_API_URL": server.api}, office)
     return result
+
+
+def _measured(server: Any, environ: Mapping[str, str], office: Office) -> dict[str, Any]:
+    _forms(server)
+    _runs(server)
+    made = _made(environ, office)
+    print("    made   " + "  ".join(f"{key} {value}" for key, value in made.items()), flush=True)
+    return {"made": made, "shown": _shown(server)}
 
 
 def _refuse(office: Office) -> None:
@@ -144,10 +148,10 @@ def _shown(server: Any) -> dict[str, Any]:
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
-        print("  shown  not measured: playwright is not installed")
+        print("    shown  not measured: playwright is not installed")
         return {}
     if not Path(CHROMIUM).exists():
-        print("  shown  not measured: there is no Chromium (apt-get install chromium)")
+        print("    shown  not measured: there is no Chromium (apt-get install chromium)")
         return {}
     _ask(server, "/artifacts/", {"key": "empty", "type": "markdown", "data": "# Empty\n\nOne line."})
     keys = {"artifacts": {"key": {"any_": [*PAGES, "empty"]}}}
@@ -165,7 +169,7 @@ def _shown(server: Any) -> dict[str, Any]:
             page.wait_for_timeout(3000)  # what the browser keeps of the program is read once
             found[name] = {what: _median(page, pages + path, text) for what, (path, text) in ways.items()}
             told = "  ".join(f"{what} {seconds}" for what, seconds in found[name].items())
-            print(f"  shown, {name}  {told}  goal_s {GOAL}  load {os.getloadavg()[0]:.1f}", flush=True)
+            print(f"    shown, {name}  {told}  goal_s {GOAL}  load {os.getloadavg()[0]:.1f}", flush=True)
         browser.close()
     return found | {"goal_s": GOAL, "load": round(os.getloadavg()[0], 1)}
 
