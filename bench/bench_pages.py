@@ -134,6 +134,8 @@ def _made(environ: Mapping[str, str], office: Office) -> dict[str, float]:
         raise AssertionError(failed)
 
     everything = cpu(everything=True)
+    while _untold(office):  # the first runs also tell Prefect of every registration
+        cpu()
     row, *_ = (row for row in office.ledger.rows() if not row.matters)
     steps = []
     for _ in range(TIMES):
@@ -142,6 +144,13 @@ def _made(environ: Mapping[str, str], office: Office) -> dict[str, float]:
     items = sum(row.matters for row in office.ledger.rows(open_only=False, for_people=True))
     figures = {"requests": OPEN, "items": items, "everything_cpu_s": round(everything, 1)}
     return figures | {"one_event_cpu_s": round(statistics.median(steps), 2), "goal_s": 0.5}
+
+
+def _untold(office: Office) -> bool:
+    from flows.emitting import BEAT
+
+    beat = office.ledger.last_beat(BEAT)
+    return beat is None or beat[1]["after"] != office.ledger.head()[0]
 
 
 def _shown(server: Any) -> dict[str, Any]:
@@ -158,7 +167,9 @@ def _shown(server: Any) -> dict[str, Any]:
     lying = {each["key"]: each["latest_id"] for each in _ask(server, "/artifacts/latest/filter", keys)}
     ways = {"empty": (f"/artifacts/artifact/{lying['empty']}", "text=One line.")}
     ways |= {key: (f"/artifacts/artifact/{lying[key]}", "table tbody tr td") for key in PAGES}
-    ways |= {"runs": ("/runs", "text=/^\\s*(report|release)\\s*$/"), "artifacts": ("/artifacts", "text=desk-queue")}
+    runs = "text=/^\\s*(report|release)\\s*$/"
+    ways |= {"runs": ("/runs", runs), "runs, ten a page": ("/runs?limit=10", runs)}
+    ways |= {"artifacts": ("/artifacts", "text=desk-queue")}
     found: dict[str, Any] = {}
     with sync_playwright() as play:
         browser = play.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
