@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # One more than there are cores: many tests wait for servers and browsers.
 WORKERS = $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
+# Tests make thousands of ledgers, and each change of one waits for the disk: in memory, where there is room, it does not.
+ROOM = $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 {print "TMPDIR=/dev/shm"}')
+TESTS = $(ROOM) $(BIN)/python -m pytest -q
 
 .PHONY: help setup demo desk test soak check fix bench clean
 .DEFAULT_GOAL := help
@@ -28,17 +31,17 @@ desk: $(READY) ## the contact team's desk in a browser: Prefect, a played provid
 	@$(BIN)/holdfast demo --desk
 
 test: $(READY) ## all tests
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup
+	@$(TESTS) -n $(WORKERS) --dist loadgroup
 
 soak: $(READY) ## the tests that take hours: a thousand kills, every byte, 540 days of ten thousand holds
-	@$(BIN)/python -m pytest -q -m soak
+	@$(TESTS) -m soak
 
 check: $(READY) ## style, types, architecture and tests: what must be green before a commit
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	PYTHONPATH=. $(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadgroup
+	$(TESTS) -n $(WORKERS) --dist loadgroup
 
 fix: $(READY) ## let ruff mend what it can
 	$(BIN)/ruff check --fix .

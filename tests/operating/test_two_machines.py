@@ -28,8 +28,8 @@ from flows.deployments import POOL, PROCESS_POOL, QUEUES, SERVED, every, version
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("on a clock")]
 PROVIDERS = tuple(f"provider-{letter}" for letter in "abcd")
 NAMES = {each.flow: each for each in SERVED}
-WAVE = 208
-"""Requests that fall due at once: more than one sweeper leases at a time."""
+WAVE, RIPPLE = 208, 24
+"""Requests that fall due at once: more than one sweeper leases at a time, and a few."""
 
 SCHEDULED = "SCHEDULED"
 
@@ -47,8 +47,8 @@ def site(
     return site
 
 
-def wave(site: Site) -> list[str]:
-    return site.register(*(PROVIDERS[number % len(PROVIDERS)] for number in range(WAVE)))
+def wave(site: Site, size: int) -> list[str]:
+    return site.register(*(PROVIDERS[number % len(PROVIDERS)] for number in range(size)))
 
 
 def all_in_force(site: Site, requests: list[str]) -> bool:
@@ -81,7 +81,7 @@ def test_two_watches_and_two_workers_send_everything_exactly_once(
     site: Site, servers: tuple[PostgresServer, PrefectServer], played: PlayedProviders
 ) -> None:
     _, prefect = servers
-    first = wave(site)
+    first = wave(site, WAVE)
     (_, to_deploy), (_, to_limit) = blocks("deploy", "limit")
     with ThreadPoolExecutor(1) as aside, ExitStack() as processes:
         operator = site.machine("operator")
@@ -106,7 +106,7 @@ def test_two_watches_and_two_workers_send_everything_exactly_once(
             for name in ("worker-1", "worker-2")
         ]
         wait_for(lambda: all_in_force(site, first), seconds=120, what="the first wave")
-        second = wave(site)
+        second = wave(site, RIPPLE)
         runs = [ordered(prefect, "sweep-holds") for _ in workers]
         wait_for(lambda: all_in_force(site, second), seconds=120, what="the second wave, by all four")
         assert stop(*watches) == [0, 0]
