@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from prefect.client.schemas.objects import State
 
 from flows.entry import Outcome, Run, carry_out
-from flows.forms.fields import NOT_PICKED, PLAIN, Day, Instant, Matter, Person, RequestId, form
+from flows.forms.fields import NOT_PICKED, PLAIN, WRITTEN, Day, Instant, Matter, Person, RequestId, form
 from flows.forms.flow import form_flow
 from flows.forms.matters import answering
 from flows.forms.names import named
@@ -50,9 +50,8 @@ Until = Annotated[
 At = Annotated[
     Instant,
     form(
-        "The instant at which it happened; now, if left out.",
+        f"When it happened; now, if left out. Write {WRITTEN}.",
         title="Instant",
-        write="an instant with its offset, such as 2026-11-21T09:30:00Z",
     ),
 ]
 ItemId = Annotated[

@@ -16,7 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from flows.casefile import CATEGORIES
 from flows.documents import Document
 from flows.forms import choices
-from flows.forms.fields import Day, Instant, without_default
+from flows.forms.fields import WRITTEN, Day, Instant, moment, without_default
+from flows.instants import Unfit
 from flows.problems import Problem
 
 
@@ -112,9 +113,11 @@ class AccountEntry(_Part):
         default=None,
         json_schema_extra=without_default,
         title="Used from",
-        description="Needed for an IP address: when it was used.",
+        description=f"Needed for an IP address: when it was used. Write {WRITTEN}.",
     )
-    used_to: Instant = Field(default=None, json_schema_extra=without_default, title="Used until")
+    used_to: Instant = Field(
+        default=None, json_schema_extra=without_default, title="Used until", description="Written in the same way."
+    )
 
 
 class RequestEntry(_Part):
@@ -134,13 +137,13 @@ class RequestEntry(_Part):
         default=None,
         json_schema_extra=without_default,
         title="From",
-        description="The beginning of the period. Providers refuse requests without one.",
+        description=f"The beginning of the period. Providers refuse requests without one. Write {WRITTEN}.",
     )
     period_to: Instant = Field(
         default=None,
         json_schema_extra=without_default,
         title="Until",
-        description="The end. Empty: all that exists when the request arrives.",
+        description="The end, written in the same way. Empty: all that exists when the request arrives.",
     )
     urgency: Urgency = Field(
         default=Urgency.EXPEDITED, title="Urgency", description="Emergency: a life or somebody's safety is in danger."
@@ -306,7 +309,6 @@ def _in_form(fix: str) -> str:
 _REFERENCE = re.compile(r"(?=.*[0-9])(?=.*[A-Z])[A-Z0-9][A-Z0-9./ -]{1,40}")
 _COUNTRY = re.compile("[A-Z]{2}")
 _DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_INSTANT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{5,15}(Z|[+-][0-9]{2}:[0-9]{2})")
 
 
 def harmless(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -340,8 +342,8 @@ def _harmless_request(given: Mapping[str, Any]) -> dict[str, Any]:
         {
             "provider": choices.providers().__contains__,
             "instrument": choices.instruments().__contains__,
-            "period_from": _INSTANT.fullmatch,
-            "period_to": _INSTANT.fullmatch,
+            "period_from": _is_instant,
+            "period_to": _is_instant,
             "urgency": [str(each) for each in Urgency].__contains__,
         },
     )
@@ -352,6 +354,14 @@ def _harmless_request(given: Mapping[str, Any]) -> dict[str, Any]:
         kept["confidential"] = given["confidential"]
     known = {"type": choices.types().__contains__}
     return kept | {"accounts": [_kept(each, known) for each in _accounts(given)] or [{}]}
+
+
+def _is_instant(text: str) -> bool:
+    """Whether it reads as an instant: then it says nothing else."""
+    try:
+        return bool(moment(text))
+    except Unfit:
+        return False
 
 
 def _accounts(request: Mapping[str, Any]) -> list[Mapping[str, Any]]:

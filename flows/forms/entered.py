@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from flows.forms.fields import REQUEST
 from flows.forms.flow import MISSING, FormFlow
+from flows.instants import Unfit
 from flows.replying import ReplyError
 
 
@@ -140,6 +141,8 @@ def _told(model: Any, error: Mapping[str, Any]) -> str:
             known = inner.model_fields[step]
             titles.append(known.title or step)
             extra, inner = {"description": known.description}, _inner(inner, step)
+    if isinstance(unfit := error.get("ctx", {}).get("error"), Unfit):
+        return f"{': '.join(titles)}: {unfit.problem}; {unfit.fix}"
     write = extra.get("write") or extra.get("description") or "what the form asks for"
     return f"{': '.join(titles)}: {_what(error)}; {_then(error, write)}"
 
@@ -149,7 +152,7 @@ def _then(error: Mapping[str, Any], write: str) -> str:
     if str(error["type"]) in {"enum", "literal_error"}:
         return "choose from the list"
     if str(error["type"]).startswith("date"):
-        return "pick a day" if str(error["type"]).startswith("date_") else "pick a day and a time"
+        return "pick a day"
     return f"what belongs there: {write.rstrip('.')}" if write[:1].isupper() else f"write {write}"
 
 
@@ -171,13 +174,12 @@ _WHAT: Mapping[str, str] = {
     "string_too_long": "is too long",
     "enum": "is none of the choices",
     "literal_error": "is none of the choices",
-    "timezone_aware": "has no time zone",
 }
 """What is wrong, by pydantic's word for it."""
 
 
 def _what(error: Mapping[str, Any]) -> str:
     kind = str(error["type"])
-    if kind.startswith(("date_", "datetime_")):
-        return "is no day that there is" if kind.startswith("date_") else "is no date and time that there is"
+    if kind.startswith("date_"):
+        return "is no day that there is"
     return _WHAT.get(kind, "cannot be used")

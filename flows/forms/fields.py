@@ -6,13 +6,16 @@ instead of something wrong; Prefect ignores it, `flows.forms.entered` says it.
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema
 from pydantic.json_schema import PydanticJsonSchemaWarning
+
+from flows.instants import Unfit, read_instant, zone_named
 
 REQUEST = "^HF-[0-9A-HJKMNP-TV-Z]{12}$"
 """An id of ours. Whoever copies it from the desk queue or the board gets it in this form."""
@@ -104,18 +107,55 @@ warnings.filterwarnings("ignore", "Default value not picked is not JSON serializ
 _EMPTY = BeforeValidator(lambda given: None if given == "" or given is NOT_PICKED else given)
 
 _DAY = {"type": "string", "format": "date", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"}
+"""Prefect shows a picker for the format, and the server holds what comes against the pattern alone."""
+
 _INSTANT = {
     "type": "string",
-    "format": "date-time",
-    "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][-0-9:.+Z]{4,25}$",
+    "pattern": r"^ *([0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ] *[0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?"
+    r" *([Zz]|UTC|[+-][0-9]{2}:[0-9]{2}|[A-Za-z_]+(/[A-Za-z0-9_+-]+)+) *)?$",
 }
-"""Prefect shows a picker for the format, and the server holds what comes against the pattern alone."""
+"""Written, not picked: Prefect's pickers of an instant send another one than they show.
+
+With V1, a summer's hour that is picked in winter is an hour off wherever clocks change, and `America/St_Johns` two
+hours. With V2, an hour that is picked before its time zone stays the hour in the browser's zone, while the page shows
+it in the other: up to a day. Tried with Prefect 3.8.8. An address at another hour is somebody else's.
+"""
+
+WRITTEN = "2026-11-21 14:30 UTC, or with an offset or a place instead: +02:00, Europe/Paris"
+"""How an instant is written."""
+
+_ZONED = re.compile(r"\s*(\S+?)[Tt\s]\s*([0-9:.]+)\s*([Zz]|[+-][0-9:]+|[A-Za-z_]\S*)?\s*", re.ASCII)
+
+
+def moment(given: str) -> datetime:
+    """An instant as it is written on a form (`WRITTEN`), in UTC.
+
+    Raises:
+        Unfit: it is none, it has no zone, or its hour happens twice or never in that zone. It quotes nothing.
+    """
+    found = _ZONED.fullmatch(given)
+    if found is None:
+        return read_instant(given)
+    day, time, zone = found[1], found[2], found[3] or ""
+    if zone[:1] in {"+", "-"} or zone in {"", "Z", "z"}:
+        return read_instant(f"{day}T{time}{zone}")
+    return read_instant(f"{day}T{time}", zone_named(zone))
+
+
+def _moment(given: object) -> datetime | None:
+    if given is None or given is NOT_PICKED or given == "":
+        return None
+    try:
+        return moment(given) if isinstance(given, str) else read_instant(given)
+    except Unfit as unfit:
+        raise Unfit(unfit.problem, f"write {WRITTEN}") from None
+
 
 Day = Annotated[date | None, WithJsonSchema(_DAY), _EMPTY]
 """A day that may be left out."""
 
-Instant = Annotated[AwareDatetime | None, WithJsonSchema(_INSTANT), _EMPTY]
-"""The same for an instant: Prefect asks for its time zone, too."""
+Instant = Annotated[datetime | None, WithJsonSchema(_INSTANT), BeforeValidator(_moment)]
+"""The same for an instant, in UTC."""
 
 
 def without_default(schema: dict[str, Any]) -> None:

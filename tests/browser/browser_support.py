@@ -12,6 +12,7 @@ import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -105,6 +106,17 @@ class Desk:
         with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
             return json.load(answer)
 
+    def ended(self, run: str) -> dict[str, Any]:
+        """A run when it has ended, with the message that its page shows."""
+        found: dict[str, Any] = {}
+
+        def look() -> bool:
+            found.update(self.ask("/flow_runs/filter", {"flow_runs": {"id": {"any_": [run]}}})[0])
+            return found["state_type"] in {"COMPLETED", "FAILED", "CRASHED"}
+
+        wait_for(look, seconds=PATIENCE, what="the end of a run")
+        return found
+
     def sends(self) -> dict[str, int]:
         """How often the sending of each request took effect, by the played providers' own account."""
         with urllib.request.urlopen(f"{self.environ['HOLDFAST_SANDBOX_URL']}/_account", timeout=20) as answer:  # noqa: S310
@@ -140,15 +152,23 @@ def _address(told: str, name: str) -> str:
 class Clerk:
     """Somebody at the desk, with a browser.
 
-    `strangers`: addresses on other machines that a page asked for; nobody answers there.
+    `strangers`: addresses on other machines that a page asked for; nobody answers there. `zone`: where it stands.
     """
 
-    def __init__(self, browser: Browser, desk: Desk, *, scheme: Literal["dark", "light"] = "dark", base: str = ""):
+    def __init__(
+        self,
+        browser: Browser,
+        desk: Desk,
+        *,
+        scheme: Literal["dark", "light"] = "dark",
+        base: str = "",
+        zone: str | None = None,
+    ) -> None:
         self.desk = desk
         self.base = base or desk.ui
         self.strangers: list[str] = []
         self.context: BrowserContext = browser.new_context(
-            viewport={"width": 1440, "height": 900}, color_scheme=scheme, ignore_https_errors=True
+            viewport={"width": 1440, "height": 900}, color_scheme=scheme, ignore_https_errors=True, timezone_id=zone
         )
         self.context.set_default_timeout(PATIENCE * 1000)
         self.context.on("request", self._asked)
@@ -247,6 +267,16 @@ class Form:
         self.page.locator(".p-select-option").filter(has_text=entry).first.click()
         return self
 
+    def pick(self, title: str, day: int, *, months: int) -> date:
+        """Pick a day, so many months ahead, with the mouse; gives that day."""
+        self.field(title).locator(".p-date-button__control").click()
+        picker = self.page.locator(".p-date-picker")
+        picker.locator(".p-calendar-header__after button").click(click_count=months, delay=50)
+        inside = picker.locator(".p-calendar-date-picker__date--in-month")
+        inside.filter(has_text=re.compile(f"^{day}$")).click()
+        picker.get_by_role("button", name="Apply").click()
+        return _ahead(self.page, day, months)
+
     def chosen(self, title: str) -> str:
         """What is chosen in a drop-down."""
         return self.field(title).locator(".p-select-button__control").first.inner_text().strip()
@@ -281,10 +311,39 @@ class NewForm:
         """What is filled in."""
         return self.field(title).input_value()
 
-    def submit(self) -> None:
-        """Press "Submit", and wait until it is taken."""
-        self.page.get_by_role("button", name="Submit").click()
-        self.page.get_by_text(re.compile("scheduled|created", re.IGNORECASE)).first.wait_for()
+    def choose(self, title: str, entry: str) -> Self:
+        """Choose the entry with a text."""
+        self.page.get_by_role("button", name=f"Select {title}").click()
+        self.page.get_by_role("option").filter(has_text=entry).first.click()
+        self.page.get_by_role("listbox").wait_for(state="hidden")  # until then it takes the next click
+        return self
+
+    def day(self, title: str) -> Locator:
+        """The button that shows a day, and opens its picker."""
+        return self.page.get_by_label(re.compile(rf"^{re.escape(title)}( \(Optional\))?$"))
+
+    def pick(self, title: str, day: int, *, months: int) -> date:
+        """Pick a day, so many months ahead, with the mouse; gives that day."""
+        self.day(title).click()
+        self.page.get_by_role("button", name="Go to the Next Month").click(click_count=months, delay=50)
+        self.page.get_by_role("gridcell").filter(has_text=re.compile(f"^{day}$")).first.get_by_role("button").click()
+        self.page.keyboard.press("Escape")
+        return _ahead(self.page, day, months)
+
+    def submit(self) -> str:
+        """Press "Submit", and wait until it is taken; gives the run's id."""
+        for _ in range(3):  # a busy server that keeps a file says so, and has done nothing
+            with self.page.expect_response(re.compile("/create_flow_run$")) as answered:
+                self.page.get_by_role("button", name="Submit").click()
+            if answered.value.ok:
+                break
+        return str(answered.value.json()["id"])
+
+
+def _ahead(page: Page, day: int, months: int) -> date:
+    """That day so many months after the month that it is where the browser stands."""
+    year, month = page.evaluate("[new Date().getFullYear(), new Date().getMonth()]")
+    return date(year + (month + months) // 12, (month + months) % 12 + 1, day)
 
 
 class Run:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import stat
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from flows.casefile import check_case
 from flows.forms.case_form import CaseEntry, RequestEntry, document, harmless, place, told
 from flows.forms.choices import meant, shown
 from flows.forms.clear import unquoted
+from flows.forms.many import Job, Wanted
 from flows.forms.matters import answering, taking_up
 from flows.handing import fresh, write_out
 from flows.intake import CaseErrors, judge
@@ -317,6 +319,23 @@ class TestExtendingNow:
                 work_on(office, [request])
             with pytest.raises(ReplyError, match=words[what]):
                 asking.extend(office, request)
+
+
+def test_a_preview_of_thousands_counts_them_all_lists_the_first_and_says_how_many_it_does_not(
+    unit: LiveUnit, sent: str
+) -> None:
+    with unit.office() as office:
+        row = office.ledger.row(sent)
+    assert row is not None
+    rows = [replace(row, request=f"HF-{number:012}", case=f"C|{number // 100}") for number in range(3000)]
+    job = Job(verb="release", done="released", wanted=Wanted(), given={}, enter=lambda *_: None)
+    page = job._page(rows, [], "0" * 16).text
+    assert "# Release many: 3,000 requests" in page
+    assert "* 3,000 at alpha" in page
+    assert page.count("of case C\\|") == 25
+    assert "* 500 others" in page
+    assert page.count("| HF-") == 200
+    assert "**2,800 more are not listed here.**" in page
 
 
 class TestWhatIsTakenOut:
