@@ -86,7 +86,15 @@ def _by_apprise(settings: Settings, name: str, subject: str, text: str) -> str:
         return f"{variable} is not set: put an apprise address into it, several with a space between"
     import apprise
 
-    asset = apprise.AppriseAsset(app_id="Holdfast", app_desc="", app_url="", async_mode=False, storage_mode="memory")
+    asset = apprise.AppriseAsset(
+        app_id="Holdfast",
+        app_desc="",
+        app_url="",
+        image_url_mask="",  # no picture that whoever reads it would load from another machine
+        image_url_logo="",
+        async_mode=False,
+        storage_mode="memory",
+    )
     reasons = []
     for number, address in enumerate(addresses, start=1):
         service = apprise.Apprise(asset=asset)
@@ -101,8 +109,14 @@ def _by_apprise(settings: Settings, name: str, subject: str, text: str) -> str:
 
 def _tell(service: Apprise, subject: str, text: str, heard: list[str]) -> str:
     """Tell one service; gives what went wrong, as the end of a sentence."""
+    from apprise import NotifyFormat
+
     short = all(each.body_maxlen <= SHORT for each in service)
-    if service.notify(body=subject) if short else service.notify(body=text, title=subject):
+    for each in service:
+        if "mailtos" in (each.secure_protocol or ""):
+            each.notify_format = NotifyFormat.TEXT  # as HTML, its lines run into one another or never break
+    title, body = ("", subject) if short else (subject, text)
+    if service.notify(body=body, title=title, body_format=NotifyFormat.TEXT):
         return ""
     return _what_went_wrong(heard)
 

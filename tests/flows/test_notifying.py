@@ -19,7 +19,7 @@ from unit_support import CANARY, Unit
 
 from flows.alarming import Alarms
 from flows.catalogue import RungChannels
-from flows.notifying import notify
+from flows.notifying import SHORT, notify
 from flows.policy import POLICY_KEYS, read_policy
 from flows.reading import ConfigurationErrors
 from flows.settings import Settings
@@ -116,6 +116,27 @@ class TestAppriseChannels:
         ((path, body),) = receiver.got
         assert path == f"/hooks/{TOKEN}"
         assert "A text" in body["text"]
+        assert "://" not in json.dumps(body), "no picture that is loaded from another machine"
+
+    @pytest.mark.parametrize(
+        ("service", "address", "least"),
+        [
+            ("Slack", f"slack://T1JJ3T3L2/A1BRTD4JD/{TOKEN}/#duty", 4000),
+            ("Microsoft Teams", f"workflows://example.com/{TOKEN}/{TOKEN}/", 900),
+            ("Mattermost", f"mmosts://chat.example.com/{TOKEN}", 4000),
+            ("SMS", f"twilio://AC{'a' * 32}:{'b' * 32}@15550100123/15550100199", 160),
+        ],
+    )
+    def test_the_addresses_of_the_guide_are_read_and_what_is_said_fits(
+        self, service: str, address: str, least: int
+    ) -> None:
+        import apprise
+
+        (one,) = apprise.Apprise(address)
+        assert one.body_maxlen >= least, service
+        longest = trial(about="coverage", because="x" * 300)
+        said = longest.subject if one.body_maxlen <= SHORT else longest.text
+        assert len(said) + (0 if one.title_maxlen else len(longest.subject)) <= least
 
     def test_a_service_of_short_messages_gets_the_subject_alone(self, unit: Unit, receiver: Receiver) -> None:
         from apprise import NotificationManager

@@ -75,6 +75,24 @@ def test_an_escalation_arrives_by_mail_with_what_to_type_next(unit: Unit, mailbo
     assert CANARY not in "".join(mail for _, mail in box.mails)
 
 
+def test_a_mail_over_apprise_is_the_same_text_with_its_lines(unit: Unit, mailbox: tuple[Mailbox, str]) -> None:
+    box, address = mailbox
+    tell_over(unit, "apprise:duty")
+    at = address.removeprefix("smtp://")
+    mailto = f"mailto://{at}?from=holdfast@police.example.com&to=duty@police.example.com"
+    unit.office.settings = replace(unit.office.settings, environ=unit.environ | {"HOLDFAST_NOTIFY_DUTY": mailto})
+    (request,) = unit.preserve()
+    ((recipients, content),) = [each for each in box.mails if "refused" in each[1]]
+    mail = email.message_from_string(content, policy=email.policy.default)
+    assert (recipients, mail.get_content_type()) == (["duty@police.example.com"], "text/plain")
+    assert mail["subject"] == f"[Holdfast] level 1: refused {request} (alpha)"
+    lines = mail.get_content().splitlines()
+    assert f"See it:          holdfast show {request}" in lines
+    assert [each for each in lines if each.startswith(f"Request {request}, case ")]
+    assert unit.last(request, "escalated").body["delivered"] is True
+    assert CANARY not in "".join(mail for _, mail in box.mails)
+
+
 def test_a_mail_that_is_not_taken_is_recorded_and_the_next_level_is_told_soon(
     unit: Unit, mailbox: tuple[Mailbox, str]
 ) -> None:
