@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from forms_support import carried_out, fill_in, registered_by_hand, submitted, typed_case
+from forms_support import Ended, carried_out, fill_in, registered_by_hand, submitted, typed_case
 from prefect_support import Cable, LiveUnit, PlayedProviders, PrefectServer
 from serving_support import hang_up
 
@@ -125,6 +125,13 @@ class Deaf(Cable):
             hang_up(one, other)
 
 
+def preview(prefect: PrefectServer, shown: Ended, key: str) -> str:
+    """What the page of a preview's run says."""
+    found = prefect.ask("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [shown.run]}}})
+    (page,) = [str(each["data"]) for each in found if each["key"] == key]
+    return page
+
+
 class TestManyAtOnce:
     def test_first_it_shows_which_then_exactly_these_are_released(
         self, unit: LiveUnit, prefect: PrefectServer, played: PlayedProviders
@@ -140,19 +147,55 @@ class TestManyAtOnce:
         shown = fill_in(unit, prefect, release_many, **given)
         assert shown.message.startswith("2 requests would be released. Nothing is done yet")
         assert all(unit.state(each) == "in-force" for each in requests)
-        (page,) = [
-            each
-            for each in prefect.ask("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [shown.run]}}})
-            if each["key"] == "preview-release-many"
-        ]
-        assert all(each in page["data"] for each in requests)
-        (digest,) = re.findall("`([0-9a-f]{16})`", page["data"])
+        page = preview(prefect, shown, "preview-release-many")
+        assert all(each in page for each in requests)
+        (digest,) = re.findall("`([0-9a-f]{16})`", page)
         other = fill_in(unit, prefect, release_many, **given, confirm="0" * 16)
         assert other.type == "FAILED"
         assert other.message.startswith("The requests are not the same any more; nothing was done.")
         done = fill_in(unit, prefect, release_many, **given, confirm=digest)
         assert (done.type, done.message) == ("COMPLETED", "Release asked for at 2 requests.")
         assert [unit.state(each) for each in requests] == ["released", "released"]
+
+    def test_exactly_the_shown_extensions_are_asked_for_once_however_often_it_is_pressed(
+        self, unit: LiveUnit, prefect: PrefectServer, played: PlayedProviders
+    ) -> None:
+        from flows.asking import extend
+        from flows.forms.many import extend_many
+        from flows.sweeping import work_on
+
+        one, other, done_before = requests = unit.register("alpha", "beta", "beta")
+        with unit.office() as office:
+            work_on(office, requests)
+            extend(office, done_before)
+            work_on(office, [done_before])
+        given = {"state": "in-force", "by": "Contact team"}
+
+        def asked() -> list[int]:
+            return [unit.kinds(each).count("extend-asked") for each in requests]
+
+        shown = fill_in(unit, prefect, extend_many, **given)
+        assert shown.message.startswith("2 requests would be extended. Nothing is done yet")
+        page = preview(prefect, shown, "preview-extend-many")
+        assert all(f"| {each} |" in page for each in (one, other))
+        assert f"* {done_before}: no further extension may be asked for" in page
+        (stale,) = re.findall("`([0-9a-f]{16})`", page)
+        assert asked() == [0, 0, 1]
+        with unit.office() as office:
+            extend(office, other)
+            work_on(office, [other])
+        refused = fill_in(unit, prefect, extend_many, **given, confirm=stale)
+        assert refused.type == "FAILED"
+        assert refused.message.startswith("The requests are not the same any more; nothing was done. 1 request would")
+        assert asked() == [0, 1, 1]
+        (digest,) = re.findall("`([0-9a-f]{16})`", preview(prefect, refused, "preview-extend-many"))
+        done = fill_in(unit, prefect, extend_many, **given, confirm=digest)
+        assert (done.type, done.message) == ("COMPLETED", "Extend asked for at 1 request.")
+        assert "extended" in unit.kinds(one)
+        again = fill_in(unit, prefect, extend_many, **given, confirm=digest)
+        assert again.message.startswith("There is nothing to extend")
+        assert asked() == [1, 1, 1]
+        assert [played.effects(each, "extend") for each in requests] == [1, 1, 1]
 
 
 class TestAPacket:

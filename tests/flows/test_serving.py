@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -60,6 +61,7 @@ def test_everything_of_the_list_is_on_the_server_as_it_says(
         assert (found["work_pool_name"], found["work_queue_name"]) == (POOL, each.queue)
         assert found["entrypoint"] == each.entrypoint
         assert found["enforce_parameter_schema"]
+        assert '"date-time"' not in json.dumps(found["parameter_openapi_schema"]), "its picker sends another instant"
         limit = found["global_concurrency_limit"]
         assert (limit["limit"] if limit else None) == each.limit
         interval = every(each, policy)

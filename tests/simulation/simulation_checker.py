@@ -240,10 +240,9 @@ def _a_day_before(life: Life) -> Iterator[str]:
     known_at, day = ends[-1]
     due = max(over(day, life.zone) - IMMINENT, known_at)
     closed = [at for at in (life.let_go_at(), life.stopped_at(), _heard_gone(life)) if at is not None]
-    if not any(at <= due for at in closed) and due + life.slack < life.over_at:
-        told = [
-            each for each in life.tellings("imminent", "lapsed") if due - life.slack <= each.at <= due + life.slack
-        ]
+    swept, by = due + life.slack / 2, due + life.slack  # closed before a sweep came to it: nobody needs to be told
+    if not any(at <= swept for at in closed) and by < life.over_at:
+        told = [each for each in life.tellings("imminent", "lapsed") if due - life.slack <= each.at <= by]
         if not any(each.level == TOP for each in told):
             yield f"the end was not told: strict end {day}, the top of the ladder was to be told at {due:%m-%d %H:%M}"
     for each in life.tellings("imminent"):
