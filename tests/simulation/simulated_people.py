@@ -261,8 +261,7 @@ class People:
         if "production-announced" in kinds and hold.terms.abilities.announce:
             self._ask(request, lambda: asking.announce(self.office, request), "announce-asked")
         elif "production-announced" in kinds:
-            self.account(request).effect(self.office.now(), "announce", 1, None, "person")
-            self.record(request, "production-announced", on=self._today(request))
+            self._see_to_announce(request, hold)
         for kind in set(kinds) & set(STOPS):
             self.account(request).stop(self.office.now(), kind)
             self.record(request, kind, on=self._today(request))
@@ -272,8 +271,9 @@ class People:
     _see_to_imminent = _see_to_coverage = _see_to_ending
 
     def _see_to_announce(self, request: str, hold: Hold) -> None:
-        self.account(request).effect(self.office.now(), "announce", 1, None, "person")
-        self.record(request, "production-announced", on=self._today(request))
+        if not self.account(request).has("announce", 1):  # else the message is old: it got through meanwhile
+            self.account(request).effect(self.office.now(), "announce", 1, None, "person")
+            self.record(request, "production-announced", on=self._today(request))
 
     def _see_to_review(self, request: str, hold: Hold) -> None:
         if self.draw(request).random() < 0.3:
