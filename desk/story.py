@@ -93,7 +93,7 @@ class Story:
         def run() -> Awaitable[Any]:
             from flows.issue import issue_requests
 
-            return issue_requests(requests, return_state=True)
+            return issue_requests(requests, by="Duty officer", return_state=True)
 
         self.work(run, lambda unit: sweeping.work_on(unit, requests))
 

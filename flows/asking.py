@@ -160,6 +160,18 @@ def _sealed(office: Office, hold: Hold, text: str) -> str:
     return office.seal(str(office.ledger.events(hold.request)[0].body["case"]), quoted(text), "text")
 
 
+def press(office: Office, request: str, what: str, *, by: str, run: str) -> None:
+    """Record who wanted now what falls due by itself: "send", "tell". A run that is carried out again says it once.
+
+    Raises:
+        LookupError: there is no such request.
+        ReplyError: `by` names an account.
+    """
+    hold = office.hold(request)
+    if not any(event.kind == "note" and event.body.get("run") == run for event in office.ledger.events(request)):
+        _ask(office, hold, "note", {"pressed": what, "run": run}, by=by)
+
+
 def _ask(
     office: Office, hold: Hold, kind: str, body: dict[str, Json], *, unless: Look | None = None, **clear: str
 ) -> Hold:

@@ -133,7 +133,7 @@ _KINDS: Mapping[str, Callable[[Table], str]] = {
     "answer-asked": lambda body: "the answer to the clarification was written",
     "message-received": lambda body: f"a message came in by {body['channel']}{_proposed(body)}",
     "message-settled": lambda body: f"a message was settled: {body['as']}",
-    "note": lambda body: _restored(body) if "restored" in body else _followed(body) or "remark",
+    "note": lambda body: _restored(body) if "restored" in body else _followed(body) or _pressed(body) or "remark",
     "approval-asked": lambda body: f"{_asked(body)} asked for: waits for a second person{_reason(body)}",
     "approved": lambda body: f"{_asked(body)} approved{_asker(body)}",
     "rejected": lambda body: f"{_asked(body)} REJECTED{_asker(body)}",
@@ -170,6 +170,14 @@ def _asker(body: Table) -> str:
 def _followed(body: Table) -> str:
     children = ", ".join(body.get("followed_by") or ())
     return f"Followed by {children} (a further provider was named)." if children else ""
+
+
+def _pressed(body: Table) -> str:
+    return _PRESSED.get(body.get("pressed", ""), "")
+
+
+_PRESSED: Mapping[str, str] = {"send": "to be sent at once", "tell": "people to be told at once"}
+"""What a person wanted now that falls due by itself."""
 
 
 def _reason(body: Table) -> str:

@@ -165,10 +165,10 @@ twice, the form sends nothing a second time.
         description=_lines("""\
 Sends requests that are registered and not sent yet, now and not at the next sweep.
 
-**What to enter.** The ids of the requests, `HF-…`, one in each line.
+**What to enter.** The ids of the requests, `HF-…`, one in each line, and your name or role.
 
-**What happens then.** What is not sent yet is sent. The run shows a table of how each request stands. A request that
-was sent already is left as it is.
+**What happens then.** What is not sent yet is sent, and it is recorded who wanted it now. The run shows a table of
+how each request stands. A request that was sent already is left as it is.
 
 **What cannot be taken back.** A request that was sent.
 """),
@@ -283,7 +283,7 @@ Afterwards enter what came of it, with *Record a reply*.
         description=_lines("""\
 Tells people now what is due to be told about one request. Nothing is said to the provider.
 
-**What to enter.** The request, `HF-…`.
+**What to enter.** The request, `HF-…`, and your name or role.
 
 **What happens then.** Whoever is next is told, the way your unit decided. What was told and is not due again is not
 repeated. If somebody could not be told, the run ends as *Failed* and says so; the next sweep goes on with the next

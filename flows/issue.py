@@ -8,8 +8,9 @@ from typing import Annotated, Any
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 
+from flows.asking import press
 from flows.entry import Outcome, Page, Run, carry_out
-from flows.forms.fields import RequestId, form
+from flows.forms.fields import Person, RequestId, form
 from flows.forms.flow import form_flow
 from flows.forms.names import REQUEST_ID
 from flows.forms.words import table
@@ -42,16 +43,19 @@ def _is_list(given: object) -> bool:
 
 
 @form_flow("issue-requests", called=_name)
-async def issue_requests(request_ids: RequestIds) -> State[Any]:
+async def issue_requests(request_ids: RequestIds, by: Person) -> State[Any]:
     """Send registered requests to their providers now, and show how each one stands.
 
-    What was sent already is not sent again. One task run per provider; a provider that fails makes the run
-    fail and hides no other.
+    What was sent already is not sent again; of what was not, it is recorded who wanted it now. One task run per
+    provider; a provider that fails makes the run fail and hides no other.
     """
     return await carry_out("send", _issue, of=issue_requests, given=locals())
 
 
-def _issue(run: Run, *, request_ids: Sequence[str]) -> Outcome:
+def _issue(run: Run, *, request_ids: Sequence[str], by: str) -> Outcome:
+    for each in request_ids:
+        if run.office.hold(each).unsent:
+            press(run.office, each, "send", by=by, run=run.errand.run)
     report = work_on(run.office, request_ids, progress=run.progress, stop=run.errand.stop, each=run.each)
     rows = table(run.office, request_ids[:SHOWN])
     page = Page(key="issued-requests", table=rows, text="How each request stands")

@@ -90,4 +90,4 @@ def _sweep_holds() -> Awaitable[Any]:
 def _issue_requests(requests: list[str]) -> Awaitable[Any]:
     from flows.issue import issue_requests  # imports Prefect
 
-    return issue_requests(requests, return_state=True)
+    return issue_requests(requests, by="holdfast preserve", return_state=True)

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from unit_support import CANARY, MORNING, Unit
 
-from flows.asking import announce, answer
-from flows.replying import Reply, ReplyError, record
+from flows.asking import announce, answer, press
+from flows.chronicle import told
+from flows.planning import show
+from flows.replying import NamesAccount, Reply, ReplyError, record
 from flows.sweeping import work_on
 from providers.errors import Unavailable
 from providers.interface import Action, Answer, Capabilities, Exchange, Order, State
@@ -182,3 +184,14 @@ def test_what_a_person_sent_over_another_channel_is_followed_up_by_people(unit: 
     record(unit.office, request, Reply(kind="sent", channel="post", by="clerk"))
     assert unit.office.hold(request).channel == "post"
     assert not unit.office.hold(request).terms.abilities.poll
+
+
+def test_who_wanted_something_now_is_recorded_once_for_each_run_and_named_in_the_story(unit: Unit) -> None:
+    (request,) = unit.register()
+    for run in ("one", "one", "two"):
+        press(unit.office, request, "send", by="Contact team", run=run)
+    notes = [event for event in show(unit.office, request, at=MORNING)["events"] if event["kind"] == "note"]
+    assert [event["body"]["run"] for event in notes] == ["one", "two"]
+    assert told(notes[0]) == "to be sent at once; entered for Contact team"
+    with pytest.raises(NamesAccount):
+        press(unit.office, request, "tell", by=CANARY, run="three")

@@ -238,8 +238,8 @@ def wrong_entries(held: str) -> list[Form]:
         ("extend-request", {"request": [typed], **by}),
         ("release-request", {"request": held, "because": typed, **by}),
         ("take-out-packet", {"request": held, "way": typed, **by}),
-        ("escalate", {"request": typed}),
-        ("issue-requests", {"request_ids": [typed]}),
+        ("escalate", {"request": held, "by": OTHERS["held"]}),
+        ("issue-requests", {"request_ids": [typed], **by}),
         ("extend-many", {"provider": typed, "case": typed, **by}),
         ("release-many", {"because": typed, "confirm": typed, **by}),
         ("record-reply", {"request": held, "kind": "acknowledged", "matter": OTHERS["username"], **by}),
@@ -264,12 +264,12 @@ def right_entries(held: str, other: str) -> list[Form]:
     """Every other form, filled in as it should be; `other` is refused by a provider that quotes its account."""
     by = {"by": "Contact team"}
     return [
-        ("issue-requests", {"request_ids": [held, other]}),
+        ("issue-requests", {"request_ids": [held, other], **by}),
         ("record-reply", {"request": held, "kind": "mla-sent", "on": "2026-11-20", "reference": "OIA-77", **by}),
         ("acknowledge-escalation", {"request": held, **by}),
         ("extend-request", {"request": held, **by}),
         ("take-out-packet", {"request": other, **by}),
-        ("escalate", {"request": other}),
+        ("escalate", {"request": other, **by}),
         ("extend-many", {"state": "in-force", **by}),
         ("release-many", {"state": "in-force", "because": "the case was closed", **by}),
         ("release-request", {"request": held, "because": "the case was closed", **by}),

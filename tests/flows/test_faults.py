@@ -117,7 +117,7 @@ def of_case(world: World, *providers: str) -> dict[str, Any]:
 FILLED_IN: Mapping[str, Callable[[World], dict[str, Any]]] = {
     "preserve-case": typed,
     "preserve-draft": lambda world: {"draft": drafted(world)[0], **BY},
-    "issue-requests": lambda world: {"request_ids": world.unit.register("slow", "slow")},
+    "issue-requests": lambda world: {"request_ids": world.unit.register("slow", "slow"), "by": "Contact team"},
     "record-reply": lambda world: {
         "request": world.sent("quick")[0],
         "kind": "acknowledged",
@@ -128,7 +128,7 @@ FILLED_IN: Mapping[str, Callable[[World], dict[str, Any]]] = {
     "extend-request": lambda world: {"request": world.sent("slow")[0], **BY},
     "release-request": lambda world: {"request": world.sent("slow")[0], "because": "the case was closed", **BY},
     "take-out-packet": lambda world: {"request": portal(world), **BY},
-    "escalate": lambda world: {"request": portal(world)},
+    "escalate": lambda world: {"request": portal(world), "by": "Contact team"},
     "release-many": lambda world: of_case(world, "slow", "quick") | {"because": "the case was closed"},
     "extend-many": lambda world: of_case(world, "slow", "quick"),
     "weekly-report": lambda _: {},

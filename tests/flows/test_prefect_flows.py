@@ -69,7 +69,7 @@ def issue(requests: list[str]) -> Callable[[], Any]:
     def start() -> Any:
         from flows.issue import issue_requests
 
-        return issue_requests(requests, return_state=True)
+        return issue_requests(requests, by="Contact team", return_state=True)
 
     return start
 
@@ -85,7 +85,7 @@ class TestWhatARunShows:
         found = prefect.run(how.run)
         assert (found["state_type"], found["name"]) == ("COMPLETED", f"issue {requests[0]} and 2 more")
         assert found["state"]["message"].startswith("3 requests looked at, ")
-        assert found["parameters"] == {"request_ids": requests}
+        assert found["parameters"] == {"request_ids": requests, "by": "Contact team"}
         assert found["tags"] == ["holdfast"]
         assert prefect.task_runs(how.run, 2) == {
             "send provider=alpha n=2": "COMPLETED",
@@ -153,10 +153,11 @@ class TestWhatARunShows:
     ) -> None:
         (request,) = unit.register("beta")
         code = (
-            "import asyncio, sys; from flows.issue import issue_requests; asyncio.run(issue_requests(sys.argv[1:]))"
+            "import asyncio, sys; from flows.issue import issue_requests;"
+            " asyncio.run(issue_requests(sys.argv[1:], by='Contact team'))"
         )
         subprocess.run([sys.executable, "-c", code, request], env=os.environ | unit.environ, cwd=ROOT, check=True)
-        (found,) = [each for each in prefect.runs() if each["parameters"] == {"request_ids": [request]}]
+        (found,) = [each for each in prefect.runs() if each["parameters"].get("request_ids") == [request]]
         assert found["state_type"] == "COMPLETED"
         assert played.effects(request) == 1
 
@@ -274,7 +275,7 @@ class TestWhatPeopleEnter:
         (request,) = unit.register("alpha")
         with unit.office() as opened:
             opened.append(request, [("refused", {"action": "send", "sequence": 1, "ground": "form"})])
-        how = run(unit, lambda: escalate(request, return_state=True))
+        how = run(unit, lambda: escalate(request, by="Contact team", return_state=True))
         assert prefect.run(how.run)["name"] == f"escalate {request}"
         assert "escalated" in unit.kinds(request)
         assert "intent" not in unit.kinds(request)
@@ -417,7 +418,7 @@ class TestWhenPrefectDies:
         errand = Errand(settings=unit.settings)
         assert errand.take_back()
         through_prefect(unit.settings, errand, issue([request]))
-        (found,) = [each for each in prefect.runs() if each["parameters"] == {"request_ids": [request]}]
+        (found,) = [each for each in prefect.runs() if each["parameters"].get("request_ids") == [request]]
         assert found["state_type"] == "CANCELLED"
         assert unit.kinds(request) == ["registered"]
         assert played.effects(request) == 0

@@ -76,7 +76,7 @@ def test_what_a_person_asks_for_begins_within_seconds(
 ) -> None:
     (request,) = unit.register("quick")
     began = time.monotonic()
-    run = press(prefect, "issue-requests", request_ids=[request])
+    run = press(prefect, "issue-requests", request_ids=[request], by="Contact team")
     wait_for(lambda: played.effects(request), seconds=5, what="the request at the provider")
     assert time.monotonic() - began < 5
     assert ended(prefect, run)["state"]["message"].startswith("1 request looked at, ")
@@ -106,14 +106,14 @@ def test_a_run_that_a_person_stops_finishes_the_act_in_hand_and_begins_no_other(
     serves: list[Serve], unit: LiveUnit, prefect: PrefectServer, played: PlayedProviders
 ) -> None:
     requests = unit.register(*["slow"] * 6)
-    run = press(prefect, "issue-requests", request_ids=requests)
+    run = press(prefect, "issue-requests", request_ids=requests, by="Contact team")
     wait_for(lambda: any(played.effects(each) for each in requests), seconds=10, what="the first request")
     cancel(prefect, run)
     found = ended(prefect, run)
     assert found["state_type"] == "CANCELLED"
     assert found["state"]["message"].startswith("A person stopped this. What was in hand was finished first: ")
     kinds = [unit.kinds(each) for each in requests]
-    assert kinds[-1] == ["registered"], "what was not begun is not sent"
+    assert kinds[-1] == ["registered", "note"], "what was not begun is not sent"
     for each in kinds:
         assert each.count("intent") == each.count("sent"), "what was begun has its outcome"
 
@@ -124,7 +124,7 @@ def test_while_prefect_is_away_it_is_asked_on_and_what_was_asked_for_meanwhile_i
     (request,) = unit.register("quick")
     line.cut()
     wait_for(lambda: "Prefect does not answer" in serves[-1].said(), seconds=30, what="the word that it is away")
-    run = press(prefect, "issue-requests", request_ids=[request])
+    run = press(prefect, "issue-requests", request_ids=[request], by="Contact team")
     line.mend()
     assert ended(prefect, run, seconds=30)["state_type"] == "COMPLETED"
     assert serves[-1].said().count("Prefect does not answer") == 1
@@ -137,7 +137,7 @@ def test_what_a_killed_process_had_in_hand_is_gone_on_with_and_nothing_is_sent_t
 ) -> None:
     ids = {each.flow: deployment(prefect, each.flow)["id"] for each in SERVED}
     requests = unit.register(*["slow"] * 4)
-    run = press(prefect, "issue-requests", request_ids=requests)
+    run = press(prefect, "issue-requests", request_ids=requests, by="Contact team")
     wait_for(lambda: any(played.effects(each) for each in requests), seconds=10, what="the first request")
     serves[-1].kill()
     assert prefect.run(run)["state_type"] == "RUNNING"
@@ -157,7 +157,7 @@ def test_a_run_whose_requests_another_holds_looks_again_by_itself(
     with unit.office() as opened:
         now = opened.now()
         opened.ledger.claim(now, owner="a killed one", until=now + timedelta(minutes=5), limit=1, request=request)
-    run = press(prefect, "issue-requests", request_ids=[request])
+    run = press(prefect, "issue-requests", request_ids=[request], by="Contact team")
     until(prefect, run, "RUNNING", "FAILED", "SCHEDULED")
     wait_for(
         lambda: "looks again by itself" in str(prefect.run(run)["state"]["message"]), seconds=10, what="the word"
@@ -171,12 +171,12 @@ def test_a_process_that_is_told_to_stop_finishes_the_act_in_hand_and_gives_back_
     serves: list[Serve], unit: LiveUnit, prefect: PrefectServer, played: PlayedProviders
 ) -> None:
     requests = unit.register(*["slow"] * 6)
-    run = press(prefect, "issue-requests", request_ids=requests)
+    run = press(prefect, "issue-requests", request_ids=requests, by="Contact team")
     wait_for(lambda: any(played.effects(each) for each in requests), seconds=10, what="the first request")
     assert serves[-1].stop() == 0
     assert prefect.run(run)["state_type"] == "SCHEDULED", "it is begun again by whoever serves next"
     kinds = [unit.kinds(each) for each in requests]
-    assert kinds[-1] == ["registered"]
+    assert kinds[-1] == ["registered", "note"]
     assert all(each.count("intent") == each.count("sent") for each in kinds)
     waiting = press(prefect, "sweep-holds")
     assert prefect.run(waiting)["state_type"] == "SCHEDULED", "nobody is there; it waits"

@@ -111,7 +111,7 @@ def test_two_watches_and_two_workers_send_everything_exactly_once(
         wait_for(lambda: all_in_force(site, second), seconds=120, what="the second wave, by all four")
         assert stop(*watches) == [0, 0]
         third = site.register(*PROVIDERS)
-        runs.append(ordered(prefect, "issue-requests", request_ids=third))
+        runs.append(ordered(prefect, "issue-requests", request_ids=third, by="Contact team"))
         wait_for(lambda: all_in_force(site, third), seconds=120, what="what a person issues")
         wait_for(lambda: all_ended(prefect), seconds=30, what="the end of all runs")
         stop(*workers)
