@@ -19,7 +19,7 @@ from typing import Any
 
 from simulation_law import DAY, LAWS, Law, begins, last_day, local, over, shortened
 
-HOUR = timedelta(hours=1)
+HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 IMMINENT = DAY
 ANSWER_WITHIN = {1: 12 * HOUR, 2: 6 * HOUR, 3: 2 * HOUR}
 TOP = 3
@@ -79,9 +79,14 @@ class Life:
     entries: list[tuple[datetime, str]]
     ends_at: datetime | None
     stop: tuple[datetime, str] | None
-    slack: timedelta
+    step: timedelta
     over_at: datetime
     effects: list[Contact] = field(init=False)
+
+    @property
+    def slack(self) -> timedelta:
+        """How late a duty may be done: two sweeps, and a minute."""
+        return 2 * self.step + MINUTE
 
     def __post_init__(self) -> None:
         self.effects = [each for each in self.contacts if each.what == "effect"]
@@ -117,10 +122,10 @@ class Life:
 def check(document: dict[str, Any]) -> list[str]:
     """Every duty that was not done, as one line each; empty if all was well."""
     over_at = _at(document["ends_at"])
-    slack = timedelta(minutes=2 * document["sweep_minutes"] + 1)
+    step = timedelta(minutes=document["sweep_minutes"])
     found = []
     for raw in document["requests"]:
-        life = _read(raw, over_at, slack)
+        life = _read(raw, over_at, step)
         found += [f"{life.name} ({raw['instrument']} at {raw['provider']}): {what}" for what in _wrong(life)]
     return found
 
@@ -240,8 +245,9 @@ def _a_day_before(life: Life) -> Iterator[str]:
     known_at, day = ends[-1]
     due = max(over(day, life.zone) - IMMINENT, known_at)
     closed = [at for at in (life.let_go_at(), life.stopped_at(), _heard_gone(life)) if at is not None]
-    swept, by = due + life.slack / 2, due + life.slack  # closed before a sweep came to it: nobody needs to be told
-    if not any(at <= swept for at in closed) and by < life.over_at:
+    by = due + life.slack
+    swept = due + life.step  # what is closed before a sweep comes to it, nobody needs to be told
+    if not any(at < swept for at in closed) and by < life.over_at:
         told = [each for each in life.tellings("imminent", "lapsed") if due - life.slack <= each.at <= by]
         if not any(each.level == TOP for each in told):
             yield f"the end was not told: strict end {day}, the top of the ladder was to be told at {due:%m-%d %H:%M}"
@@ -396,7 +402,7 @@ def _after_the_end(life: Life) -> Iterator[str]:
 # Reading
 
 
-def _read(raw: dict[str, Any], over_at: datetime, slack: timedelta) -> Life:
+def _read(raw: dict[str, Any], over_at: datetime, step: timedelta) -> Life:
     stop = raw["stopped"]
     return Life(
         name=raw["name"],
@@ -415,7 +421,7 @@ def _read(raw: dict[str, Any], over_at: datetime, slack: timedelta) -> Life:
         entries=[(_at(at), kind) for at, kind in raw["entries"]],
         ends_at=_at(raw["ends_at"]) if raw["ends_at"] else None,
         stop=(_at(stop[0]), stop[1]) if stop else None,
-        slack=slack,
+        step=step,
         over_at=over_at,
     )
 
