@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from datetime import datetime
 
@@ -324,11 +324,9 @@ class Book(Proofs, Seals, Overviews):
             return say.last_beat(name)
         return None
 
-    @contextmanager
-    def _writing(self) -> Iterator[Statements]:
+    def _writing(self) -> AbstractContextManager[Statements]:
         self._turns.refuse_within(self._store.name)
-        with self._store.writing() as say:
-            yield say
+        return self._store.writing()
 
 
 def _fits(book: Book) -> tuple[Ledger, SealStore]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 Json = str | int | bool | None | list["Json"] | dict[str, "Json"]
 
@@ -61,11 +62,13 @@ def canonical(value: Json, where: str = "value") -> str:
     return ENCODER.encode(value)
 
 
+@lru_cache(maxsize=1024)  # an event has the same one up to three times
 def instant(moment: datetime) -> str:
     """An instant in UTC as text of one length, so that texts sort as the instants do."""
     return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
+@lru_cache(maxsize=1024)
 def read_instant(text: str) -> datetime:
     """The instant of such a text. ValueError if it is none."""
     return in_utc(datetime.fromisoformat(text), "an instant")

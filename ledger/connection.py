@@ -141,29 +141,6 @@ class Connections:
         return held.connection
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction that writes."""
-        with told(self.path):
-            connection = self.here()
-            with transaction(connection):
-                yield connection
-
-    @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """One view for a few statements that read."""
-        with told(self.path):
-            connection = self.here()
-            if connection.in_transaction:
-                yield connection
-                return
-            connection.execute("BEGIN")
-            try:
-                yield connection
-            finally:
-                if connection.in_transaction:
-                    connection.execute("COMMIT")
-
-    @contextmanager
     def streaming(self) -> Iterator[sqlite3.Connection]:
         """One view for a long read, however long it takes; it keeps nobody from writing."""
         with told(self.path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -93,25 +93,19 @@ class SqliteStore:
         assert isinstance(error, sqlite3.Error)  # noqa: S101 - `failure` says so
         return in_words(self._path, error)
 
-    @contextmanager
-    def recording(self) -> Iterator[Statements]:
+    def recording(self) -> AbstractContextManager[Statements]:
         """A transaction that may add events."""
-        with self._files.writing() as connection:
-            yield SqliteStatements(connection)
+        return _Scope(self._files, _WRITE)
 
     writing = recording  # SQLite has one writer at a time
 
-    @contextmanager
-    def reading(self) -> Iterator[Statements]:
+    def reading(self) -> AbstractContextManager[Statements]:
         """One view for a few statements."""
-        with self._files.reading() as connection:
-            yield SqliteStatements(connection)
+        return _Scope(self._files, _VIEW)
 
-    @contextmanager
-    def asking(self) -> Iterator[Statements]:
+    def asking(self) -> AbstractContextManager[Statements]:
         """For a single statement that reads."""
-        with told(self._path):
-            yield SqliteStatements(self._files.here())
+        return _Scope(self._files, "")
 
     @contextmanager
     def streaming(self, *, as_it_is: bool = False) -> Iterator[Statements]:
@@ -133,6 +127,48 @@ class SqliteStore:
     def close(self) -> None:
         """Close the file in every thread."""
         self._files.close()
+
+
+_WRITE = "BEGIN IMMEDIATE"  # it waits for its turn here, and never fails half-way
+_VIEW = "BEGIN"
+
+
+class _Scope(AbstractContextManager[Statements]):
+    """What is put to this thread's connection within a transaction, a view, or neither.
+
+    No generator, because every act opens several of them. What SQLite raises comes out in the ledger's words.
+    """
+
+    __slots__ = ("_begin", "_connection", "_files")
+
+    def __init__(self, files: Connections, begin: str) -> None:
+        self._files, self._begin = files, begin
+
+    def __enter__(self) -> Statements:
+        self._connection = self._files.here()
+        if self._begin == _VIEW and self._connection.in_transaction:
+            self._begin = ""  # that one is a view too
+        if self._begin:
+            with told(self._files.path):
+                self._connection.execute(self._begin)
+        return SqliteStatements(self._connection)
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        try:
+            if self._begin:
+                self._end(done=error is None)
+        except sqlite3.Error as failure:
+            raise in_words(self._files.path, failure) from failure
+        if isinstance(error, sqlite3.Error):
+            raise in_words(self._files.path, error) from error
+
+    def _end(self, *, done: bool) -> None:
+        try:
+            if done:
+                self._connection.execute("COMMIT")
+        finally:
+            if self._connection.in_transaction:  # SQLite has ended it by itself when the disk is full
+                self._connection.execute("ROLLBACK")
 
 
 def _fits(store: SqliteStore) -> Store:
