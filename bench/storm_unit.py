@@ -259,7 +259,7 @@ def _copy(model: Model, number: int, *, sealed: str = "", later: timedelta = tim
         for old, new in words:
             body = body.replace(old, new)
         at = instant(read_instant(record.at) + later) if later else record.at
-        records.append(replace(record, request=request, at=at, body=body))
+        records.append(record._replace(request=request, at=at, body=body))
     assert like.next_at is not None
     items = tuple(replace(each, blind=blind) for each in like.items)
     return Copy(records=records, row=replace(like, request=request, next_at=like.next_at + later, items=items))
@@ -274,7 +274,7 @@ def _enter(office: Office, copies: Sequence[Copy]) -> None:
         for copy in copies:
             for record in copy.records:
                 seq += 1
-                numbered = replace(record, seq=seq)
+                numbered = record._replace(seq=seq)
                 entries.append((numbered, tree.add(peaks, seq, tree.leaf(numbered.content()))))
         say.put_events(entries)
         newest = {record.request: record.seq for record, _ in entries}

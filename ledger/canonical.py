@@ -77,7 +77,7 @@ def read_instant(text: str) -> datetime:
 def wrong(value: object) -> str:
     """The place below `value` that has no canonical text, and why; empty if all has one."""
     if isinstance(value, str):
-        return _wrong_text(value)
+        return "" if value.isascii() and "\0" not in value else _wrong_text(value)
     if value is None or isinstance(value, bool):
         return ""
     if isinstance(value, int):

@@ -131,13 +131,13 @@ class PostgresStatements:
         found = self.run(
             f"SELECT {queries.EVENT} FROM events WHERE request = %s AND seq > %s ORDER BY seq", (request, after)
         )
-        return [_record(values) for values in found.fetchall()]
+        return [*map(Record._make, found.fetchall())]
 
     def stored(self, *, after: int | None = None) -> Iterator[tuple[Record, bytes]]:
         """Events with their nodes, by number."""
         where, bound = ("", ()) if after is None else ("WHERE seq > %s", (after,))
         for *values, nodes in self._stream(f"SELECT {queries.EVENT}, nodes FROM events {where} ORDER BY seq", bound):
-            yield _record(values), nodes
+            yield Record._make(values), nodes
 
     def highest_seq(self) -> int:
         """The highest number an event ever had, as far as any request's row remembers."""
@@ -345,8 +345,9 @@ class PostgresStatements:
             (first, before)[: 1 + bool(before)],
         )
         items = self._stream(f"SELECT request, {queries.ITEM} FROM items {where} ORDER BY request, position", bound)
+        entries = self._stream(f"SELECT {queries.EVENT} FROM events {where} ORDER BY request, seq", bound)
         return (
-            map(_record, self._stream(f"SELECT {queries.EVENT} FROM events {where} ORDER BY request, seq", bound)),
+            map(Record._make, entries),
             self._stream(f"SELECT {queries.ROW} FROM requests {where} ORDER BY request", bound),
             ((request, tuple(item)) for request, *item in items),
         )
@@ -388,11 +389,6 @@ def _claims(found: Iterable[Sequence[Any]], owner: str, until: datetime) -> Iter
     for request, provider, token in found:
         if token is not None:
             yield Claim(request=request, provider=provider, owner=owner, token=token, until=until)
-
-
-def _record(values: Sequence[Any]) -> Record:
-    seq, request, kind, at, recorded_at, actor, body = values
-    return Record(seq=seq, request=request, kind=kind, at=at, recorded_at=recorded_at, actor=actor, body=body)
 
 
 def _sealed(values: Sequence[Any]) -> Sealed:

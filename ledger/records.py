@@ -11,16 +11,18 @@ changed event.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from ledger.canonical import ENCODER, canonical, in_utc, instant, read_instant, wrong
 from ledger.interface import Event, NewEvent
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Record:
-    """An event as it is stored: every field in the text that is hashed. It may be damaged; nothing is checked."""
+class Record(NamedTuple):
+    """An event as it is stored: every field in the text that is hashed. It may be damaged; nothing is checked.
+
+    A tuple in the order of the stored columns, and no dataclass: whoever reads histories makes many thousands.
+    """
 
     seq: int
     request: str

@@ -29,7 +29,7 @@ _PUT_ROW = f"""INSERT INTO requests ({_ROW}) VALUES ({", ".join("?" * len(index.
 _PUT_ITEM = f"""INSERT INTO items (request, {_ITEM}) VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (request, position) DO UPDATE
     SET {", ".join(f"{name} = excluded.{name}" for name in index.ITEM_COLUMNS[1:])}"""
-_TAKE_LEASE = """INSERT INTO leases (request, owner, token, until) VALUES (:request, :owner, 1, :until)
+_TAKE_LEASE = """INSERT INTO leases (request, owner, token, until) VALUES (?, ?, 1, ?)
     ON CONFLICT (request) DO UPDATE SET owner = excluded.owner, token = token + 1, until = excluded.until
     RETURNING token"""
 
@@ -73,10 +73,7 @@ class SqliteStatements:
         """Add events at the end."""
         self._connection.executemany(
             f"INSERT INTO events ({_EVENT}, nodes) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                (each.seq, each.request, each.kind, each.at, each.recorded_at, each.actor, each.body, nodes)
-                for each, nodes in entries
-            ),
+            [(*each, nodes) for each, nodes in entries],
         )
 
     def history(self, request: str, *, after: int = 0) -> list[Record]:
@@ -84,7 +81,7 @@ class SqliteStatements:
         found = self._connection.execute(
             f"SELECT {_EVENT} FROM events WHERE request = ? AND seq > ? ORDER BY seq", (request, after)
         )
-        return [_record(values) for values in found]
+        return [*map(Record._make, found)]
 
     def stored(self, *, after: int | None = None) -> Iterator[tuple[Record, bytes]]:
         """Events with their nodes, by number."""
@@ -92,7 +89,7 @@ class SqliteStatements:
         for *values, nodes in self._connection.execute(
             f"SELECT {_EVENT}, nodes FROM events {where} ORDER BY seq", bound
         ):
-            yield _record(values), nodes
+            yield Record._make(values), nodes
 
     def highest_seq(self) -> int:
         """The highest number an event ever had."""
@@ -142,10 +139,10 @@ class SqliteStatements:
 
     def most_urgent(self, now: datetime, limit: int) -> tuple[Row, ...]:
         """Rows that are due, by rank, `next_at` and id."""
-        return self._most_urgent({"now": instant(now), "limit": limit}, "")
+        return tuple(map(index.row_of, self._most_urgent(_ROW, {"now": instant(now), "limit": limit}, "")))
 
-    def _most_urgent(self, bound: Mapping[str, str | int], narrowed: str) -> tuple[Row, ...]:
-        """Rows that are due and meet further conditions.
+    def _most_urgent(self, columns: str, bound: Mapping[str, str | int], narrowed: str) -> list[Sequence[Any]]:
+        """These columns of rows that are due and meet further conditions.
 
         Few due among many that sleep are found by time. When many are due, sorting them would cost more than the
         few that are wanted: then they are read rank by rank, each already in order.
@@ -154,20 +151,20 @@ class SqliteStatements:
         by_time = "FROM requests INDEXED BY requests_by_time WHERE next_at <= :now"
         (due,) = execute(f"SELECT count(*) FROM (SELECT 1 {by_time} LIMIT {FEW + 1})", bound).fetchone()
         if due <= FEW:
-            few = f"SELECT {_ROW} {by_time} {narrowed} ORDER BY rank, next_at, request LIMIT :limit"
-            return tuple(index.row_of(columns) for columns in execute(few, bound))
+            few = f"SELECT {columns} {by_time} {narrowed} ORDER BY rank, next_at, request LIMIT :limit"
+            return execute(few, bound).fetchall()
         by_rank = "FROM requests INDEXED BY requests_by_rank WHERE next_at IS NOT NULL"
         many = (
-            f"SELECT {_ROW} {by_rank} AND rank = :rank AND next_at <= :now {narrowed} "
+            f"SELECT {columns} {by_rank} AND rank = :rank AND next_at <= :now {narrowed} "
             "ORDER BY next_at, request LIMIT :limit"
         )
-        found: list[Row] = []
+        found: list[Sequence[Any]] = []
         (rank,) = execute(f"SELECT min(rank) {by_rank}").fetchone()
         while rank is not None and len(found) < limit:
             here = {**bound, "rank": rank, "limit": limit - len(found)}
-            found += [index.row_of(columns) for columns in execute(many, here)]
+            found += execute(many, here).fetchall()
             (rank,) = execute(f"SELECT min(rank) {by_rank} AND rank > :rank", here).fetchone()
-        return tuple(found)
+        return found
 
     def answer(self, question: str) -> list[Sequence[Any]]:
         """The answer to a short question."""
@@ -203,18 +200,18 @@ class SqliteStatements:
         spared = {f"spare{number}": provider for number, provider in enumerate(spare)}
         narrowed = f"{_FREE} AND provider NOT IN ({', '.join(f':{name}' for name in spared)})"
         bound: dict[str, str | int] = {"now": instant(in_utc(now, "now")), "limit": limit, **spared}
-        return tuple(self._take(row, owner, until) for row in self._most_urgent(bound, narrowed))
+        found = self._most_urgent("request, provider", bound, narrowed)
+        return tuple(self._take(request, provider, owner, until) for request, provider in found)
 
     def claim_one(self, request: str, now: datetime, *, owner: str, until: datetime) -> tuple[Claim, ...]:
         """Take one request that nobody holds."""
         bound = {"request": request, "now": instant(in_utc(now, "now"))}
-        free = self._connection.execute(f"SELECT {_ROW} FROM requests WHERE request = :request {_FREE}", bound)
-        return tuple(self._take(index.row_of(columns), owner, until) for columns in free.fetchall())
+        free = self._connection.execute(f"SELECT provider FROM requests WHERE request = :request {_FREE}", bound)
+        return tuple(self._take(request, provider, owner, until) for (provider,) in free.fetchall())
 
-    def _take(self, row: Row, owner: str, until: datetime) -> Claim:
-        bound = {"request": row.request, "owner": owner, "until": instant(until)}
-        (token,) = self._connection.execute(_TAKE_LEASE, bound).fetchone()
-        return Claim(request=row.request, provider=row.provider, owner=owner, token=token, until=until)
+    def _take(self, request: str, provider: str, owner: str, until: datetime) -> Claim:
+        (token,) = self._connection.execute(_TAKE_LEASE, (request, owner, instant(until))).fetchone()
+        return Claim(request=request, provider=provider, owner=owner, token=token, until=until)
 
     def is_held(self, claim: Claim) -> bool:
         """Whether the lease is still the one that was given."""
@@ -350,7 +347,7 @@ class SqliteStatements:
         entries = execute(f"SELECT {_EVENT} FROM events {where} ORDER BY request, seq", bound)
         items = execute(f"SELECT request, {_ITEM} FROM items {where} ORDER BY request, position", bound)
         return (
-            (_record(values) for values in entries),
+            map(Record._make, entries),
             execute(f"SELECT {_ROW} FROM requests {where} ORDER BY request", bound),
             ((request, tuple(item)) for request, *item in items),
         )
@@ -388,11 +385,6 @@ class SqliteStatements:
             for words in self._connection.execute(f"PRAGMA {pragma}"):
                 if words != ("ok",):
                     yield Finding(seq=None, request="", what=f"{pragma}: {' '.join(map(str, words))}")
-
-
-def _record(values: Sequence[Any]) -> Record:
-    seq, request, kind, at, recorded_at, actor, body = values
-    return Record(seq=seq, request=request, kind=kind, at=at, recorded_at=recorded_at, actor=actor, body=body)
 
 
 def _sealed(values: Sequence[Any]) -> Sealed:

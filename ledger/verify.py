@@ -107,9 +107,9 @@ def check_index(
             if stream == 0:
                 history.append(part)  # type: ignore[arg-type]
             elif stream == 1:
-                row = part  # type: ignore[assignment]
+                row = part
             else:
-                stored_items.append(part)  # type: ignore[arg-type]
+                stored_items.append(part)
         if not history:
             yield Finding(seq=None, request=request, what="the index has this request, but no event has it")
             continue

@@ -284,7 +284,7 @@ def test_whoever_changes_an_event_must_write_every_node_above_it_anew(
     first = tree.leaf(identity.content())
     whole = [(entry, nodes) for entry, nodes in SqliteStatements(connection).stored()]
     for place, (entry, _) in enumerate(whole, start=1):
-        changed_one = Record(**{name: getattr(entry, name) for name in entry.__slots__} | {"actor": "Somebody"})
+        changed_one = Record(**{name: getattr(entry, name) for name in entry._fields} | {"actor": "Somebody"})
         records = [changed_one if each.seq == place else each for each, _ in whole]
         anew = rewritten(records, first, place)
         above = [seq for seq, (_, nodes) in enumerate(whole, start=1) if seq > place and nodes != anew[seq - 1]]

@@ -466,8 +466,7 @@ def chained(path: Path, count: int) -> None:
             new = registered() if seq == 1 else note(str(seq))
             entry = record(new, seq=seq, request="HF-A", now=NOW)
             link = hashlib.sha256(bytes.fromhex(link) + entry.content()).hexdigest()
-            values = [getattr(entry, name) for name in entry.__slots__]
-            connection.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [*values, link])
+            connection.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [*entry, link])
 
 
 def test_a_chain_of_an_older_version_becomes_a_tree(tmp_path: Path) -> None:
