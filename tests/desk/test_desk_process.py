@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shlex
-import socket
 import subprocess
 import sys
 import time
@@ -48,30 +47,6 @@ def test_help_is_there_at_once() -> None:
         subprocess.run([*COMMAND, "--help"], capture_output=True, check=True)
         best = min(best, time.perf_counter() - began)
     assert best < 0.4
-
-
-def test_the_first_byte_reaches_the_provider_soon(unit: Unit) -> None:
-    best = 9.0
-    for number in range(3):
-        with socket.create_server(("127.0.0.1", 0)) as provider:
-            environ = {
-                "HOLDFAST_HOME": str(unit.folder / str(number)),
-                "HOLDFAST_SANDBOX_URL": f"http://127.0.0.1:{provider.getsockname()[1]}",
-            }
-            began = time.perf_counter()
-            sending = subprocess.Popen(
-                [*COMMAND, "preserve", unit.case(mla=REACHES), "--sandbox", "--yes"],
-                env=os.environ | unit.environ | environ,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-            )
-            connection, _ = provider.accept()
-            assert connection.recv(1)
-            best = min(best, time.perf_counter() - began)
-            sending.kill()
-            sending.wait()
-            connection.close()
-    assert best < 2.0, "half a second on a quiet machine"
 
 
 def test_no_command_imports_prefect_where_none_is_there(unit: Unit) -> None:
