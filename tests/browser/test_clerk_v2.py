@@ -80,6 +80,7 @@ def test_a_form_is_submitted_there_with_the_day_that_was_clicked(newer: Clerk, d
     assert (last.kind, last.body["held_until"]) == ("extended", str(day))
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("newer", ["dark"], indirect=True)
 def test_a_list_is_chosen_from_and_an_hour_is_entered_in_the_zone_in_which_it_is_known(
     newer: Clerk, desk: Desk
