@@ -1,4 +1,8 @@
-"""Two watches and two workers, each a process of its own, on one PostgreSQL ledger and one Prefect server."""
+"""Two watches and two workers, each a process of its own, on one PostgreSQL ledger and one Prefect server.
+
+For the long run: ten processes with Prefect in them take minutes where two cores do other things as well. Two
+sweepers on one ledger are in every run of the tests (`test_crash_sweepers`).
+"""
 
 from __future__ import annotations
 
@@ -25,7 +29,7 @@ from prefect_support import wait_for
 
 from flows.deployments import POOL, PROCESS_POOL, QUEUES, SERVED, every, version
 
-pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("on a clock")]
+pytestmark = [pytest.mark.prefect, pytest.mark.soak, pytest.mark.xdist_group("on a clock")]
 PROVIDERS = tuple(f"provider-{letter}" for letter in "abcd")
 NAMES = {each.flow: each for each in SERVED}
 WAVE, RIPPLE = 208, 24
