@@ -571,6 +571,7 @@ def test_a_ledger_copied_at_any_moment_of_its_writing_opens_whole(tmp_path: Path
         acknowledged = [int(writer.process.stdout.readline()) for _ in range(30)]
         writer.process.kill()
         writer.process.wait()
+        acknowledged += [int(line) for line in writer.process.stdout]
     journal = Path(f"{path}-wal").read_bytes()
     seen = set()
     for cut in range(0, len(journal), len(journal) // 20):
