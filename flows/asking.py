@@ -5,6 +5,7 @@ Here it is only recorded; the next act on the request says it (`flows.acting`), 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 from flows.four_eyes import asking
@@ -160,16 +161,20 @@ def _sealed(office: Office, hold: Hold, text: str) -> str:
     return office.seal(str(office.ledger.events(hold.request)[0].body["case"]), quoted(text), "text")
 
 
-def press(office: Office, request: str, what: str, *, by: str, run: str) -> None:
+def press(office: Office, requests: Sequence[str], what: str, *, by: str, run: str) -> None:
     """Record who wanted now what falls due by itself: "send", "tell". A run that is carried out again says it once.
 
     Raises:
         LookupError: there is no such request.
-        ReplyError: `by` names an account.
+        ReplyError: `by` names an account of one of them; nothing is recorded with any.
     """
-    hold = office.hold(request)
-    if not any(event.kind == "note" and event.body.get("run") == run for event in office.ledger.events(request)):
-        _ask(office, hold, "note", {"pressed": what, "run": run}, by=by)
+    holds = [office.hold(each) for each in requests]
+    for hold in holds:
+        name_no_account(office, hold, by=by)
+    for hold in holds:
+        events = office.ledger.events(hold.request)
+        if not any(event.kind == "note" and event.body.get("run") == run for event in events):
+            _ask(office, hold, "note", {"pressed": what, "run": run}, by=by)
 
 
 def _ask(

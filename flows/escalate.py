@@ -26,6 +26,6 @@ async def escalate(request: RequestId, by: Person) -> State[Any]:
 
 
 def _escalate(run: Run, *, request: str, by: str) -> Report:
-    press(run.office, request, "tell", by=by, run=run.errand.run)
+    press(run.office, [request], "tell", by=by, run=run.errand.run)
     told = frozenset({Do.ESCALATE})
     return work_on(run.office, [request], progress=run.progress, only=told, stop=run.errand.stop, each=run.each)

@@ -21,7 +21,7 @@ from flows.holidays import public_holidays
 from ledger.interface import Event as Recorded
 from ledger.interface import ItemRow, Ledger, Row
 from timeline.clocks import running_short_clocks
-from timeline.coverage import gap_days
+from timeline.coverage import coverage
 from timeline.custody import open_matters
 from timeline.decide import Decision, duties, first_due
 from timeline.events import Event
@@ -211,7 +211,7 @@ class Histories:
             next_because=following.because if following else "",
             rank=_rank(hold, following),
             strict_on=expiry.strict_on.isoformat() if expiry else "",
-            gap_days_p90=0 if hold.ended else gap_days(hold, since),
+            gap_days_p90=0 if hold.ended else coverage(hold, self._policy, since).gap_days_p90,
             level=max(unanswered, default=0),
             matters=len(matters),
             items=tuple(

@@ -53,9 +53,9 @@ async def issue_requests(request_ids: RequestIds, by: Person) -> State[Any]:
 
 
 def _issue(run: Run, *, request_ids: Sequence[str], by: str) -> Outcome:
-    for each in request_ids:
-        if run.office.hold(each).unsent:
-            press(run.office, each, "send", by=by, run=run.errand.run)
+    known = [each for each in request_ids if run.office.ledger.row(each) is not None]  # of others the report says it
+    unsent = [each for each in known if run.office.hold(each).unsent]
+    press(run.office, unsent, "send", by=by, run=run.errand.run)
     report = work_on(run.office, request_ids, progress=run.progress, stop=run.errand.stop, each=run.each)
     rows = table(run.office, request_ids[:SHOWN])
     page = Page(key="issued-requests", table=rows, text="How each request stands")

@@ -26,6 +26,7 @@ from flows.settings import Settings, SettingsError
 from flows.stationery import UnitLetters, wrong_letters
 from ledger.heads import Head
 from ledger.interface import Claim, Event, Json, Ledger, LedgerUnusable, NewEvent, Row
+from ledger.master import VARIABLE
 from ledger.vault import Keyring, Sealed, Vault
 from providers.errors import ConfigurationError
 from providers.interface import Action, Adapter, Addressee, Order
@@ -291,7 +292,9 @@ def open_office(
     if settings.simulated and (sandbox is False and not there):
         raise SettingsError("HOLDFAST_CLOCK: an operational ledger runs on real time; unset it, or add --sandbox")
     ring = Keyring(path=settings.key_path, environ=settings.environ)
-    keyless = create and not ring.in_environment and not ring.path.exists()
+    keyless = (
+        create and VARIABLE not in settings.environ and not ring.path.exists()
+    )  # one set to nothing is a mistake
     if keyless and not there:
         ring.make()
     ledger = open_ledger(settings, create=create, sandbox=sandbox)

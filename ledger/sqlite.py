@@ -145,11 +145,11 @@ class _Scope(AbstractContextManager[Statements]):
         self._files, self._begin = files, begin
 
     def __enter__(self) -> Statements:
-        self._connection = self._files.here()
-        if self._begin == _VIEW and self._connection.in_transaction:
-            self._begin = ""  # that one is a view too
-        if self._begin:
-            with told(self._files.path):
+        with told(self._files.path):
+            self._connection = self._files.here()
+            if self._begin == _VIEW and self._connection.in_transaction:
+                self._begin = ""  # that one is a view too
+            if self._begin:
                 self._connection.execute(self._begin)
         return SqliteStatements(self._connection)
 

@@ -90,16 +90,6 @@ def coverage(hold: Hold, policy: Policy, at: datetime) -> Coverage:
     )
 
 
-def gap_days(hold: Hold, at: datetime) -> int:
-    """`Coverage.gap_days_p90` alone, which an index keeps of every hold."""
-    hold = assumed_sent(hold, at)
-    if hold.stop is not None:
-        return 0
-    today = day_in(at, hold.terms.provider.zone)
-    held_to = hold.chain[-1].strict_on if hold.chain else hold.strict_start or today
-    return max(0, ((_mla_on(hold) or today) + DAY * hold.terms.profile.p90_days - held_to).days)
-
-
 def _mla_on(hold: Hold) -> date | None:
     return hold.mla.sent_on or hold.mla.received_on or hold.mla.planned_on
 

@@ -180,7 +180,7 @@ def _extend_many(run: Run, *, by: str, confirm: str, **filters: Any) -> Outcome:
 class Job:
     """One kind of work on many requests. `given`: what else is filled in on the form; `enter` asks for one.
 
-    `numbers`: of extensions, the which each request's is: what was confirmed for the first is none for the second.
+    `numbers`: of extensions, how many each request's is: what was confirmed for the first one is not for the second.
     """
 
     verb: str

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, TimeoutError, expect  # noqa: A004 - its own
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Request, Response, TimeoutError, expect  # noqa: A004
 from prefect_support import wait_for
 
 from flows import settings
@@ -283,11 +283,7 @@ class Form:
 
     def submit(self) -> Run:
         """Press "Submit" and go to the run."""
-        for _ in range(3):  # a busy server that keeps a file says so, and has done nothing
-            with self.page.expect_response(re.compile("/create_flow_run$")) as answered:
-                self.page.get_by_role("button", name="Submit").click()
-            if answered.value.ok:
-                break
+        _submitted(self.page)
         self.page.wait_for_url(re.compile(r"/deployments/deployment/[0-9a-f-]{36}\?tab="))  # it goes there by itself
         self.page.get_by_role("button", name="View run").last.click()
         return Run(self.page)
@@ -332,12 +328,17 @@ class NewForm:
 
     def submit(self) -> str:
         """Press "Submit", and wait until it is taken; gives the run's id."""
-        for _ in range(3):  # a busy server that keeps a file says so, and has done nothing
-            with self.page.expect_response(re.compile("/create_flow_run$")) as answered:
-                self.page.get_by_role("button", name="Submit").click()
-            if answered.value.ok:
-                break
-        return str(answered.value.json()["id"])
+        return str(_submitted(self.page).json()["id"])
+
+
+def _submitted(page: Page) -> Response:
+    """Press "Submit" until it is taken: a busy server that keeps a file says so, and has done nothing."""
+    for _ in range(3):
+        with page.expect_response(re.compile("/create_flow_run$")) as answered:
+            page.get_by_role("button", name="Submit").click()
+        if answered.value.ok:
+            break
+    return answered.value
 
 
 def _ahead(page: Page, day: int, months: int) -> date:

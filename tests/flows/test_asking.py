@@ -189,9 +189,14 @@ def test_what_a_person_sent_over_another_channel_is_followed_up_by_people(unit: 
 def test_who_wanted_something_now_is_recorded_once_for_each_run_and_named_in_the_story(unit: Unit) -> None:
     (request,) = unit.register()
     for run in ("one", "one", "two"):
-        press(unit.office, request, "send", by="Contact team", run=run)
+        press(unit.office, [request], "send", by="Contact team", run=run)
     notes = [event for event in show(unit.office, request, at=MORNING)["events"] if event["kind"] == "note"]
     assert [event["body"]["run"] for event in notes] == ["one", "two"]
     assert told(notes[0]) == "to be sent at once; entered for Contact team"
+
+
+def test_a_name_that_is_the_account_of_any_of_the_requests_is_recorded_with_none(unit: Unit) -> None:
+    requests = unit.register({}, {"identifiers": [{"type": "username", "value": "quiet_harbour"}]})
     with pytest.raises(NamesAccount):
-        press(unit.office, request, "tell", by=CANARY, run="three")
+        press(unit.office, requests, "send", by="quiet_harbour", run="one")
+    assert [event.kind for event in unit.office.ledger.all_events()] == ["registered", "registered"]

@@ -338,6 +338,12 @@ def test_a_preview_of_thousands_counts_them_all_lists_the_first_and_says_how_man
     assert "**2,800 more are not listed here.**" in page
 
 
+def test_what_was_confirmed_for_the_first_extension_is_none_for_the_second() -> None:
+    first = Job(verb="extend", done="extended", wanted=Wanted(), given={}, enter=lambda *_: None, numbers=(1,))
+    assert first.digest(["HF-1"]) == replace(first).digest(["HF-1"])
+    assert first.digest(["HF-1"]) != replace(first, numbers=(2,)).digest(["HF-1"])
+
+
 class TestWhatIsTakenOut:
     def test_it_is_for_one_users_eyes_and_never_over_what_is_there(self, tmp_path: Path) -> None:
         folder = tmp_path / "packets" / "HF-X"

@@ -200,3 +200,10 @@ def test_the_commands_make_show_and_copy(
     assert (status, "it is not empty" in err) == (3, True)
     status, _, err = run(here, "ledger", "init")
     assert (status, "a ledger in a file needs no init" in err) == (2, True)
+
+
+def test_a_key_in_the_environment_that_is_set_to_nothing_is_a_mistake_and_makes_none(tmp_path: Path) -> None:
+    environ = {"HOLDFAST_HOME": str(tmp_path / "home"), "HOLDFAST_MASTER_KEY": " "}
+    with pytest.raises(LedgerUnusable, match="there is no master key"):
+        open_office(settings.load(environ), create=True, sandbox=True)
+    assert not (tmp_path / "home" / "master.key").exists()

@@ -110,6 +110,15 @@ class TestWhatARunShows:
         }
         assert (unit.state(refused), unit.state(kept)) == ("refused", "in-force")
 
+    def test_an_id_that_nobody_knows_fails_the_run_and_keeps_no_other_from_being_sent(
+        self, unit: LiveUnit, prefect: PrefectServer, played: PlayedProviders
+    ) -> None:
+        (request,) = unit.register("alpha")
+        how = run(unit, issue(["HF-00000000000A", request]))
+        assert prefect.run(how.run)["state_type"] == "FAILED"
+        assert "1 failed" in prefect.run(how.run)["state"]["message"]
+        assert played.effects(request) == 1
+
     def test_what_is_sent_already_is_booked_with_its_state_and_not_sent_again(
         self, unit: LiveUnit, prefect: PrefectServer, played: PlayedProviders
     ) -> None:

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -584,6 +585,18 @@ def test_a_ledger_copied_at_any_moment_of_its_writing_opens_whole(tmp_path: Path
             seen.add(ledger.head()[0])
     assert len(seen) > 5
     assert max(seen) <= acknowledged[-1] + 10
+
+
+def test_a_file_that_another_thread_cannot_open_any_more_is_told_in_words(path: Path) -> None:
+    path.parent.mkdir()
+    with closing(SqliteLedger.open(path, create=True)) as ledger:
+        for each in path.parent.iterdir():
+            each.unlink()
+        asks = (ledger.head, lambda: ledger.register("HF-A", [registered()], fold, now=NOW), ledger.next_due_at)
+        with ThreadPoolExecutor(1) as another:
+            for ask in asks:
+                with pytest.raises(LedgerError, match=re.escape(str(path))):
+                    another.submit(ask).result(10)
 
 
 def test_the_bench_measures_what_it_says(capsys: pytest.CaptureFixture[str]) -> None:
