@@ -292,9 +292,8 @@ def open_office(
     if settings.simulated and (sandbox is False and not there):
         raise SettingsError("HOLDFAST_CLOCK: an operational ledger runs on real time; unset it, or add --sandbox")
     ring = Keyring(path=settings.key_path, environ=settings.environ)
-    keyless = (
-        create and VARIABLE not in settings.environ and not ring.path.exists()
-    )  # one set to nothing is a mistake
+    named = VARIABLE in settings.environ  # even if to nothing: that is a mistake, and said
+    keyless = create and not named and not ring.path.exists()
     if keyless and not there:
         ring.make()
     ledger = open_ledger(settings, create=create, sandbox=sandbox)
