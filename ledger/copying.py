@@ -169,7 +169,7 @@ def _findings(
     say: Statements, identity: Identity, stored: Callable[[], Iterator[tuple[Any, bytes]]], project: Project
 ) -> Iterator[Finding]:
     yield from verify.check_tree(stored(), first=tree.leaf(identity.content()), highest=say.highest_seq())
-    yield from verify.check_index(*say.by_request("", ""), project, lambda token: say.sealed(token) is not None)
+    yield from verify.check_index(*say.by_request("", ""), project, say.sealed_among)
     yield from say.wrong_bytes()
 
 

@@ -334,6 +334,10 @@ class PostgresStatements:
         found = self.run("SELECT case_key, case_ref, purpose, box FROM sealed WHERE token = %s", (token,)).fetchone()
         return None if found is None else _sealed(found)
 
+    def sealed_among(self, tokens: Collection[str]) -> set[str]:
+        """Those of the tokens under which something is sealed."""
+        return {token for (token,) in self.run("SELECT token FROM sealed WHERE token = ANY (%s)", [[*tokens]])}
+
     # ---- proof ----------------------------------------------------------------------------------------------
 
     def by_request(

@@ -109,7 +109,7 @@ class Proofs:
 
     def _check_index(self, say: Statements, project: Project, first: str = "", before: str = "") -> Iterator[Finding]:
         streams = say.by_request(first, before)
-        return verify.check_index(*streams, project, lambda token: say.sealed(token) is not None)
+        return verify.check_index(*streams, project, say.sealed_among)
 
     def _found(self, *checks: Iterator[Finding]) -> tuple[Finding, ...]:
         found: list[Finding] = []

@@ -333,6 +333,11 @@ class SqliteStatements:
         ).fetchone()
         return None if found is None else _sealed(found)
 
+    def sealed_among(self, tokens: Collection[str]) -> set[str]:
+        """Those of the tokens under which something is sealed."""
+        found = "SELECT token FROM sealed WHERE token IN (SELECT value FROM json_each(?))"
+        return {token for (token,) in self._connection.execute(found, (json.dumps([*tokens]),))}
+
     # ---- proof --------------------------------------------------------------------------------------------------
 
     def by_request(

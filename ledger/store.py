@@ -144,6 +144,9 @@ class Statements(Protocol):
     def sealed(self, token: str) -> Sealed | None:
         """The sealed bytes of a token."""
 
+    def sealed_among(self, tokens: Collection[str]) -> set[str]:
+        """Those of the tokens under which something is sealed."""
+
     # ---- proof
 
     def by_request(

@@ -7,9 +7,9 @@ whatever cannot be read is a finding, never an exception.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from heapq import merge
-from itertools import groupby
+from itertools import groupby, islice
 from operator import itemgetter
 
 from ledger.index import COLUMNS, ITEM_COLUMNS, Stored, columns_of, items_of
@@ -19,6 +19,7 @@ from ledger.tree import WIDTH, leaf, node
 from ledger.vault import Sealed
 
 _SEAL = re.compile(r'"(seal-[0-9a-f]{64})"')
+_BATCH = 1000  # records whose seals are asked for at once
 
 
 def check_tree(stored: Iterable[tuple[Record, bytes]], *, first: bytes, highest: int) -> Iterator[Finding]:
@@ -83,7 +84,7 @@ def check_index(
     rows: Iterable[Stored],
     items: Iterable[tuple[str, Stored]],
     project: Project,
-    is_sealed: Callable[[str], bool],
+    sealed_among: Callable[[Collection[str]], Collection[str]],
 ) -> Iterator[Finding]:
     """What the index says otherwise than the histories, request by request.
 
@@ -92,10 +93,11 @@ def check_index(
         rows: the values of `COLUMNS`, by request.
         items: requests with the values of `ITEM_COLUMNS`, by request, then position.
         project: the fold that computes a row from a history.
-        is_sealed: whether the vault has the sealed record of a token.
+        sealed_among: those of some tokens under which the vault has something.
     """
+    missing: set[str] = set()
     streams = (
-        ((record.request, 0, record) for record in records),
+        ((record.request, 0, record) for record in _asked_for(records, sealed_among, missing)),
         ((str(row[0]), 1, row) for row in rows),
         ((request, 2, item) for request, item in items),
     )
@@ -113,15 +115,30 @@ def check_index(
         if not history:
             yield Finding(seq=None, request=request, what="the index has this request, but no event has it")
             continue
-        yield from _check_history(request, history, is_sealed)
+        yield from _check_history(request, history, missing)
         yield from _check_row(request, history, row, stored_items, project)
 
 
-def _check_history(request: str, history: list[Record], is_sealed: Callable[[str], bool]) -> Iterator[Finding]:
+def _asked_for(
+    records: Iterable[Record], sealed_among: Callable[[Collection[str]], Collection[str]], missing: set[str]
+) -> Iterator[Record]:
+    """The records; what they name and the vault does not have is in `missing` by the time they are given."""
+    left = iter(records)
+    while batch := list(islice(left, _BATCH)):
+        tokens = {token for each in batch for token in _seals(each)}
+        missing |= tokens.difference(sealed_among(tokens))
+        yield from batch
+
+
+def _seals(record: Record) -> list[str]:
+    return _SEAL.findall(record.body) if isinstance(record.body, str) else []
+
+
+def _check_history(request: str, history: list[Record], missing: Collection[str]) -> Iterator[Finding]:
     intents: set[tuple[object, ...]] = set()
     for record in history:
-        for token in _SEAL.findall(record.body if isinstance(record.body, str) else ""):
-            if not is_sealed(token):
+        for token in _seals(record) if missing else ():
+            if token in missing:
                 yield Finding(
                     seq=record.seq, request=request, what=f"event {record.seq} names {token}, which is missing"
                 )
