@@ -94,6 +94,11 @@ def _no_extension(hold: Hold) -> str:
     """Why no extension may be asked for."""
     if hold.stop is not None:
         return "the hold has no end since a stop event was recorded: there is nothing to extend"
+    if hold.kept_until is not None:
+        return (
+            f"by law the data are kept without an end, yet the provider says until {hold.kept_until}: have it take"
+            " that back, and record `preserved`"
+        )
     if hold.extension_refused:
         return "the provider refused the extension: send a new request, or find another way before the hold ends"
     if hold.granted:

@@ -127,6 +127,7 @@ _KINDS: Mapping[str, Callable[[Table], str]] = {
     "expired": lambda body: f"the provider says that the hold has ended{_state(body)}",
     "mla-sent": lambda body: f"the MLA request was sent on {day(body['on'])}",
     **{kind: _stop(kind) for kind in STOPS},
+    "stop-ended": lambda body: f"what kept the data without an end was over on {day(body['on'])}",
     "release-asked": lambda body: "release asked for",
     "extend-asked": lambda body: f"extension {body['sequence']} asked for",
     "announce-asked": lambda body: f"to be told: production was requested on {day(body['on'])}",

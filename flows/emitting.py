@@ -58,6 +58,7 @@ EVENTS: Mapping[str, str] = {
     "production-announced": "the production is announced to the provider",
     "access-requested": "access to the data was requested",
     "petition-filed": "a petition for the data was filed",
+    "stop-ended": "what kept the data without an end is over: denied, refused or withdrawn",
     "release-asked": "a person wants the hold let go",
     "extend-asked": "a person wants the hold extended now",
     "announce-asked": "a person wants the production announced",

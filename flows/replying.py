@@ -86,6 +86,12 @@ KINDS: Mapping[str, Kind] = {
     ),
     "access-requested": Kind(what="the access request was made", needs=("on",), may=("reference",)),
     "petition-filed": Kind(what="the court was asked", needs=("on",), may=("reference",)),
+    "stop-ended": Kind(
+        what="what kept the data without an end is over: denied, refused or withdrawn",
+        needs=("on",),
+        may=("reference",),
+    ),
+    "expired": Kind(what="the provider says that it keeps the data no longer", may=("at",)),
     "produced": Kind(what="the data were produced", may=("on", "reference")),
     "released": Kind(what="a person told the provider that the hold may end", may=("at",)),
     "note": Kind(what="a remark", needs=("text",)),
@@ -100,7 +106,8 @@ LARGEST_PROOF = 25 << 20
 """Bytes of a proof that the ledger takes: it is kept for ever."""
 
 _PRESUPPOSE_SENDING = frozenset(
-    {"sent", "acknowledged", "preserved", "refused", "clarification", "item-not-found", "produced", "released"}
+    {"sent", "acknowledged", "preserved", "refused", "clarification", "item-not-found"}
+    | {"expired", "produced", "released"}
 )
 """What can only be true of a request that the provider has: entered before a second person approved the sending, it
 would stand in the place of the approval."""
@@ -263,18 +270,8 @@ def _fits(hold: Hold, reply: Reply) -> None:
         known = ", ".join(sorted(stops)) or "none"
         raise ReplyError(f"{hold.terms.instrument.id} knows no {reply.kind}; its stop events: {known}")
     if reply.kind == "extended":
-        expiry = hold.expiry
-        if expiry is None:
-            raise ReplyError("there is no hold to extend: record first that it was sent or preserved")
-        if not hold.terms.instrument.extensions:
-            raise ReplyError(f"{hold.terms.instrument.id} knows no extension; send a new request instead")
-        if not reply.until and hold.granted >= len(hold.terms.given) and hold.unconfirmed is None:
-            raise ReplyError(
-                f"{hold.request}: what {hold.terms.instrument.id} gives is on record already; if the provider granted"
-                " another extension, give --until, the last day that it says"
-            )
-        if reply.until and reply.until <= expiry.strict_on:
-            raise ReplyError(f"--until {reply.until} is not later than the present end, {said(expiry.strict_on)}")
+        _longer(hold, reply)
+    _over(hold, reply)
     if reply.kind == "absent":
         act = hold.act(reply.action, hold.granted + 1 if reply.action == "extend" else 1)
         if act is None or not act.open:
@@ -283,6 +280,48 @@ def _fits(hold: Hold, reply: Reply) -> None:
         raise ReplyError("no clarification was asked for; record `clarification` first")
     if reply.kind == "escalation-acknowledged" and not hold.escalations:
         raise ReplyError("nothing was escalated about this request")
+
+
+def _longer(hold: Hold, reply: Reply) -> None:
+    """Whether an extension can have been confirmed."""
+    expiry = hold.expiry
+    if expiry is None:
+        raise ReplyError("there is no hold to extend: record first that it was sent or preserved")
+    if not hold.terms.instrument.extensions:
+        raise ReplyError(f"{hold.terms.instrument.id} knows no extension; send a new request instead")
+    if not reply.until and hold.granted >= len(hold.terms.given) and hold.unconfirmed is None:
+        raise ReplyError(
+            f"{hold.request}: what {hold.terms.instrument.id} gives is on record already; if the provider granted"
+            " another extension, give --until, the last day that it says"
+        )
+    if reply.until and reply.until <= expiry.strict_on:
+        raise ReplyError(f"--until {reply.until} is not later than the present end, {said(expiry.strict_on)}")
+    _in_period(hold, reply)
+
+
+def _over(hold: Hold, reply: Reply) -> None:
+    """Whether what kept the data, or the hold itself, can be over."""
+    if reply.kind == "stop-ended" and not any(on <= reply.on for on in hold.stops.values() if reply.on):
+        raise ReplyError(f"{hold.request}: no stop event of that day or before it is recorded: nothing of it can end")
+    if reply.kind == "expired" and hold.unsent:
+        raise ReplyError(f"{hold.request} was never sent: nothing is held that could be over; record `sent` first")
+
+
+def _in_period(hold: Hold, reply: Reply) -> None:
+    """Refuse an extension that came after the last legal day where the law wants it before: it obliges nobody.
+
+    Reg. (EU) 2023/1543 art. 11(1): within the first 60 days. What the provider keeps all the same, it says itself.
+    """
+    act, ends = hold.act("extend", hold.granted + 1), hold.expiry_after(hold.granted)
+    if reply.until or ends is None or not any(each.before_expiry for each in hold.terms.instrument.extensions):
+        return
+    zone = hold.terms.provider.zone
+    if act is not None and act.outcome == "sent" and day_in(act.last_at, zone) > ends.legal_base_on:
+        raise ReplyError(
+            f"{hold.request}: the extension was sent on {said(day_in(act.last_at, zone))}, after the last day,"
+            f" {said(ends.legal_base_on)}: by law it prolongs nothing; if the provider keeps the data all the same,"
+            " give --until, the last day that it says"
+        )
 
 
 def _told(office: Office, hold: Hold, reply: Reply) -> dict[str, Json]:

@@ -54,6 +54,16 @@ def kept(matter: Matter) -> tuple[Answer, ...]:
     )
 
 
+def gone(matter: Matter) -> Answer:
+    """That the provider no longer has the data."""
+    return recorded(matter, "They keep them no longer", "expired")
+
+
+def stop_over(matter: Matter) -> tuple[Answer, ...]:
+    """That what keeps the data without an end is over, where something does."""
+    return (recorded(matter, "What kept it on is over", "stop-ended"),) if matter.hold.stop else ()
+
+
 def stops(matter: Matter) -> Iterator[Answer]:
     """An entry for each stop event that the instrument knows."""
     for stop in matter.hold.terms.instrument.stop_events:

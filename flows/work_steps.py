@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from flows.work_answers import extended, kept, packet, recorded, release, stops, take_up
+from flows.work_answers import extended, gone, kept, packet, recorded, release, stop_over, stops, take_up
 from flows.work_item import Answer, Matter
 from providers.packet.steps import WAYS
 
@@ -272,6 +272,15 @@ def _mla_receipt(matter: Matter) -> Said:
     return f"Has the State received the MLA request for {matter.request}?", steps, [*stops(matter)]
 
 
+def _late_stop(matter: Matter) -> Said:
+    steps = [
+        f"Ask {matter.provider} whether the data are still there: what keeps them came after the strict end.",
+        "Enter what it says. If they are gone, it is a loss: the head of the unit has been told.",
+    ]
+    answers = [recorded(matter, "They keep the data", "preserved"), gone(matter)]
+    return f"Are the data of {matter.request} still there at {matter.provider}?", steps, answers
+
+
 def _condition(title: str, steps: list[str]) -> Callable[[Matter], Said]:
     def say(matter: Matter) -> Said:
         said = [each.replace("{provider}", matter.provider) for each in steps]
@@ -282,7 +291,8 @@ def _condition(title: str, steps: list[str]) -> Callable[[Matter], Said]:
 
 def _review(matter: Matter) -> Said:
     steps = ["Ask the investigation whether the data are still needed. If not, release the hold."]
-    return f"Is {matter.request} at {matter.provider} still needed?", steps, [release(matter, "No: release it")]
+    answers = [release(matter, "No: release it"), *stop_over(matter)]
+    return f"Is {matter.request} at {matter.provider} still needed?", steps, answers
 
 
 def _to_know(title: str, steps: list[str]) -> Callable[[Matter], Said]:
@@ -344,6 +354,7 @@ _KINDS: Mapping[str, Callable[[Matter], Said]] = {
     "coverage": _coverage,
     "mla-plan": _mla_plan,
     "mla-receipt": _mla_receipt,
+    "late-stop": _late_stop,
     "proof-of-mla": _condition(
         "Send the proof of the MLA request for", ["Send {provider} proof of the MLA request."]
     ),

@@ -49,6 +49,7 @@ KINDS: Mapping[str, Mapping[str, str]] = {
     "production-announced": {"on": DAY},
     "access-requested": {"on": DAY},
     "petition-filed": {"on": DAY},
+    "stop-ended": {"on": DAY},
     "release-asked": {},
     "extend-asked": {"sequence": WHOLE},
     "announce-asked": {"on": DAY},

@@ -40,6 +40,8 @@ class Facts:
     granted: int = 0
     missing_at: datetime | None = None
     stops: dict[str, date] = field(default_factory=dict)
+    kept_until: date | None = None
+    confirmed_since_stop: bool = False
     clarification: tuple[int, datetime, bool] | None = None
     questions: tuple[str, ...] = ()
     unanswered: dict[str, tuple[int, datetime]] = field(default_factory=dict)
@@ -119,3 +121,13 @@ def stopped(facts: Facts, kind: str, on: date) -> None:
     """Keep the day of a stop event that the instrument knows."""
     if any(each.kind == kind for each in facts.terms.instrument.stop_events):
         facts.stops[kind] = on
+        facts.kept_until, facts.confirmed_since_stop = None, False
+
+
+def settle(facts: Facts, action: str, sequence: int, at: datetime) -> Act | None:
+    """News shows that an act took effect, whatever was known of it before."""
+    act = facts.acts.get((action, sequence))
+    if act is not None and act.outcome != "sent":
+        act = act._replace(outcome="sent", outcome_at=at, failures=0, failing_since=None)
+        facts.acts[act.action, act.sequence] = act
+    return act

@@ -132,7 +132,8 @@ class Starts(NamedTuple):
 class Hold:
     """A request as its history leaves it: facts only; every date is computed from them.
 
-    `stops` is when each stop event that the instrument knows happened, in time or not; `expired_at` that the
+    `stops` is when each stop event that the instrument knows happened, in time or not, and is not over again;
+    `confirmed_since_stop` that the provider said since then that it keeps the data. `expired_at` is that the
     provider says the hold is over, and has not taken it back; `lapsed_on` the strict end that was let pass.
     `announcing` is how often an announcement of the production was asked for, when last, and the day the
     production request was issued; `answering` how often an answer to a clarification was asked for, when last, the
@@ -169,6 +170,8 @@ class Hold:
     granted: int = 0  # extensions confirmed
     missing_at: datetime | None = None  # when an item last turned out not to be kept
     stops: Mapping[str, date] = field(default_factory=dict)
+    kept_until: date | None = None  # the last day that the provider named after a stop event
+    confirmed_since_stop: bool = False
     clarification: tuple[int, datetime, bool] | None = None  # seq, came at, answered
     questions: tuple[str, ...] = ()  # the provider's ids of what it asked
     unanswered: Mapping[str, tuple[int, datetime]] = field(default_factory=dict)  # by id ("": told by a person)
@@ -214,8 +217,9 @@ class Hold:
 
     @property
     def not_held(self) -> bool:
-        """Whether every single item is known not to be kept."""
-        return self.missing_at is not None and not any(each.outcome in KEPT for each in self.items)
+        """Whether every single item is known not to be kept. What the provider says is over is a loss instead."""
+        gone = self.missing_at is not None and not any(each.outcome in KEPT for each in self.items)
+        return gone and self.expired_at is None
 
     @property
     def leaving(self) -> bool:
@@ -312,7 +316,9 @@ class Hold:
         )
         link, number = by_law, 0
         while True:
-            if (until := self.told_until(number)) is not None:
+            if number == self.granted and self.kept_until is not None and self._opened(by_law):
+                link = told_until(by_law, self.kept_until, may_prolong=True)
+            elif (until := self.told_until(number)) is not None:
                 link = told_until(by_law, until, may_prolong=rules.kind is PeriodKind.GUARANTEED_MIN)
             yield link
             number += 1
@@ -336,12 +342,18 @@ class Hold:
 
     @property
     def stop(self) -> tuple[str, date] | None:
-        """The stop event that made the hold open-ended: its kind and day. One that came too late made nothing."""
-        if not self.stops:
+        """The stop event that made the hold open-ended: its kind and day.
+
+        None also where it came too late, or where the provider has named a last day since: that counts.
+        """
+        if not self.stops or self.kept_until is not None:
             return None
+        return self._opened(self.expiry_after(self.granted))
+
+    def _opened(self, ends: Expiry | None) -> tuple[str, date] | None:
+        """The first stop event, if it came before the legal end; nobody should rely on a roll-over for a hold."""
         kind = min(self.stops, key=lambda each: (self.stops[each], each))
-        ends = self.expiry_after(self.granted)
-        return (kind, self.stops[kind]) if ends is None or self.stops[kind] <= ends.legal_on else None
+        return (kind, self.stops[kind]) if ends is None or self.stops[kind] <= ends.legal_base_on else None
 
     @property
     def expiry(self) -> Expiry | None:
@@ -381,4 +393,4 @@ class Hold:
     def extensions_left(self) -> int:
         """How many more extensions may be relied upon."""
         left = len(self.terms.extensions) - self.granted
-        return 0 if left <= 0 or self.extension_refused else left
+        return 0 if left <= 0 or self.extension_refused or self.kept_until is not None else left

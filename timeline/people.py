@@ -20,6 +20,7 @@ def what_people_must_know(seen: Sight) -> Iterator[Decision]:
         return
     yield from _items(seen)
     yield from _conditions(seen)
+    yield from _late_stop(seen)
     if seen.end_told:  # lesser matters are silent once the top of the ladder was told of the imminent end
         return
     yield from _answer(seen)
@@ -102,6 +103,25 @@ def _items(seen: Sight) -> Iterator[Decision]:
     if since is not None and (missing := sum(item.outcome not in {"pending", "preserved"} for item in items)):
         yield from tell(
             seen, "items", since, lambda: f"{missing} of {len(items)} identifiers are not preserved: check them"
+        )
+
+
+def _late_stop(seen: Sight) -> Iterator[Decision]:
+    """What keeps the data came after the strict end, when they may have been deleted already."""
+    hold, stop = seen.hold, seen.stop
+    ends = hold.expiry_after(hold.granted)
+    if stop is not None and ends is not None and stop[1] > ends.strict_on and not hold.confirmed_since_stop:
+        came_on, strict_on = stop[1], ends.strict_on
+        yield from tell(
+            seen,
+            "late-stop",
+            end_of(strict_on, seen.zone),
+            lambda: (
+                f"what keeps the data came on {said(came_on)}, after the strict end {said_long(strict_on)}: have it"
+                " confirmed that they are still there, and record `preserved`"
+            ),
+            level=seen.top,
+            again=seen.patience,
         )
 
 

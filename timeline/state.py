@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
-from timeline import custody
+from timeline import custody, stops
 from timeline.events import Event
-from timeline.facts import Facts, begin, day, instant, items_until, stopped
-from timeline.hold import Act, Escalated, Hold, Item, Mla, State
+from timeline.facts import Facts, begin, day, instant, items_until, settle
+from timeline.hold import KEPT, Act, Escalated, Hold, Item, Mla, State
 from timeline.terms import Abilities, Terms
 
 __all__ = ["Act", "Escalated", "Facts", "Hold", "Item", "Mla", "State", "begin", "fold", "fold_on"]
@@ -50,15 +50,6 @@ def _act(facts: Facts, event: Event) -> Act:
     """The act an event speaks of; one that was never begun here is begun now: a person did it."""
     key = (event.body["action"], event.body["sequence"])
     return facts.acts.get(key) or Act(action=key[0], sequence=key[1], key="", attempt=0, began_at=event.at)
-
-
-def _settle(facts: Facts, action: str, sequence: int, at: datetime) -> Act | None:
-    """News shows that an act took effect, whatever was known of it before."""
-    act = facts.acts.get((action, sequence))
-    if act is not None and act.outcome != "sent":
-        act = act._replace(outcome="sent", outcome_at=at, failures=0, failing_since=None)
-        facts.acts[act.action, act.sequence] = act
-    return act
 
 
 def _intent(facts: Facts, event: Event) -> None:
@@ -149,7 +140,7 @@ def _refused(facts: Facts, event: Event) -> None:
 
 def _arrived(facts: Facts, event: Event) -> None:
     """News from the provider: it has the request, which settles a sending whose outcome was not known."""
-    act = _settle(facts, "send", 1, event.at)
+    act = settle(facts, "send", 1, event.at)
     if facts.sent_at is None and act is not None:
         facts.sent_at = act.began_at
     body, known = event.body, facts.references
@@ -182,12 +173,14 @@ def _each_item(facts: Facts, event: Event) -> None:
             facts.in_force_at = facts.in_force_at or event.at
         elif outcome not in ("pending", item.outcome):
             facts.missing_at = event.at
+        if (until := day(said.get("held_until"))) is not None:
+            stops.named_since(facts, min(until, facts.kept_until or until), item.held_until)
         facts.items[item.id] = Item(
             id=item.id,
             type=item.type,
             outcome=outcome,
             reference=said.get("reference") or item.reference,
-            held_until=day(said.get("held_until")) or item.held_until,
+            held_until=until or item.held_until,
         )
 
 
@@ -202,18 +195,29 @@ def _in_force(facts: Facts, event: Event) -> None:
 def _preserved(facts: Facts, event: Event) -> None:
     _in_force(facts, event)
     facts.held_from = day(event.body.get("held_from")) or facts.held_from
-    if until := day(event.body.get("held_until")):
+    until = day(event.body.get("held_until"))
+    stops.named_since(facts, until, facts.held_until.get(facts.granted))
+    if until:
         facts.held_until[facts.granted] = until
     if not event.body.get("items"):
+        _kept_after_all(facts)
         for item in [each for each in facts.items.values() if each.outcome == "pending"]:
             facts.items[item.id] = replace(item, outcome="preserved")
     _each_item(facts, event)
 
 
+def _kept_after_all(facts: Facts) -> None:
+    """The data are kept, and yet no item was: the provider has found what it had not; of several, some of it."""
+    items = list(facts.items.values())
+    if not any(each.outcome in KEPT for each in items):
+        found = "pending" if len(items) > 1 else "preserved"
+        facts.items.update((each.id, replace(each, outcome=found)) for each in items)
+
+
 def _extended(facts: Facts, event: Event) -> None:
     _in_force(facts, event)
     number = event.body["sequence"]
-    _settle(facts, "extend", number, event.at)
+    settle(facts, "extend", number, event.at)
     if number > facts.granted:  # else the same news again
         if (until := items_until(facts)) is not None:
             facts.held_until[facts.granted] = min(until, facts.held_until.get(facts.granted, until))
@@ -221,7 +225,10 @@ def _extended(facts: Facts, event: Event) -> None:
             facts.items[item.id] = replace(item, held_until=None)
         facts.granted = number
     if number == facts.granted and (told := day(event.body.get("held_until"))):
+        stops.named_since(facts, told, facts.held_until.get(number))
         facts.held_until[number] = told
+    if not event.body.get("items"):
+        _kept_after_all(facts)
     _each_item(facts, event)
 
 
@@ -251,7 +258,7 @@ def _oldest_question(facts: Facts) -> None:
 def _answered(facts: Facts, event: Event) -> None:
     """One question was answered: the one named, else the oldest."""
     if facts.answering is not None:
-        _settle(facts, "clarify", facts.answering[0], event.at)
+        settle(facts, "clarify", facts.answering[0], event.at)
     if facts.unanswered:
         oldest = min(facts.unanswered, key=lambda each: facts.unanswered[each][::-1])
         facts.unanswered.pop(str(event.body.get("question", oldest)), None)
@@ -259,7 +266,7 @@ def _answered(facts: Facts, event: Event) -> None:
 
 
 def _released(facts: Facts, event: Event) -> None:
-    _settle(facts, "release", 1, event.at)
+    settle(facts, "release", 1, event.at)
     facts.released_at = facts.released_at or event.at
 
 
@@ -319,15 +326,6 @@ def _answer_asked(facts: Facts, event: Event) -> None:
     facts.answering = (facts.answering[0] + 1 if facts.answering else 1, event.at, question, asked)
 
 
-def _stop(facts: Facts, event: Event) -> None:
-    on = date.fromisoformat(event.body["on"])
-    if event.kind == "production-announced" and facts.announcing is not None:
-        _settle(facts, "announce", facts.announcing[0], event.at)
-    if event.kind == "mla-received":
-        facts.mla = replace(facts.mla, received_on=on)
-    stopped(facts, event.kind, on)
-
-
 # Telling
 
 
@@ -383,13 +381,10 @@ _STEPS: Mapping[str, _Step] = {
     "released": _released,
     "expired": _expired,
     "mla-sent": _mla_sent,
-    "mla-received": _stop,
-    "production-announced": _stop,
-    "access-requested": _stop,
-    "petition-filed": _stop,
     "release-asked": _once("release_asked_at"),
     "escalated": _escalated,
     "escalation-acknowledged": _escalation_acknowledged,
     "lapsed": _lapsed,
     **custody.STEPS,
+    **stops.STEPS,
 }

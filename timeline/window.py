@@ -62,7 +62,9 @@ def extension_window(hold: Hold, policy: Policy) -> Window | None:
     margin before its strict end, whichever is earlier.
     """
     terms, granted, chain = hold.terms, hold.granted, hold.chain
-    if granted >= len(terms.askable) or not chain or hold.stop is not None or hold.extension_refused:
+    if granted >= len(terms.askable) or not chain or hold.extension_refused:
+        return None
+    if hold.stop is not None or hold.kept_until is not None:  # the law keeps it on: there is nothing to extend
         return None
     ends = chain[granted]
     from_on, length = running_from(hold)

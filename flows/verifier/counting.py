@@ -46,6 +46,8 @@ def ends(events: Sequence[Table], terms: Table) -> tuple[End, ...]:
     law = End(*_counted(starts, first, terms), date.min)
     found, link = [], law
     for number in range(told.granted + 1):
+        if number == told.granted and (kept := told.kept_against(law)) is not None:
+            return (*found, End(kept, max(kept, law.legal_base_on), max(kept, _rolled(law.legal_base_on, terms))))
         if (until := told.until(number)) is not None:
             link = _as_told(law, until, terms)
         found.append(End(link.strict_on, link.legal_base_on, _rolled(link.legal_base_on, terms)))
@@ -59,6 +61,7 @@ class _Told:
 
     def __init__(self, events: Sequence[Table], terms: Table) -> None:
         self.zone, self.terms = ZoneInfo(terms["provider"]["table"]["zone"]), terms
+        self.knows = {each["kind"] for each in terms["instrument"]["table"].get("stop_event", ())}
         self.made: datetime | None = None
         self.sent: datetime | None = None
         self.begun: datetime | None = None
@@ -67,6 +70,8 @@ class _Told:
         self.references: set[str] = set()
         self.granted, self.heard, self.open, self.in_doubt = 0, False, False, False
         self.untils: dict[int, date] = {}
+        self.stops: dict[str, date] = {}
+        self.kept_until: date | None = None
         self.items: dict[str, tuple[str, date | None]] = {}
         for event in events:
             self._take(event["kind"], _at(event["at"]), event["body"])
@@ -76,11 +81,15 @@ class _Told:
         if kind == "registered":
             self.made = at
             self.items = {each["item"]: ("pending", None) for each in body["items"]}
+            if "mla-received" in self.knows and (on := _day(body["mla"].get("received_on"))):
+                self.stops["mla-received"] = on
         elif kind == "intent" and first_sending:
             self.begun, self.open, self.in_doubt = at, True, True
         elif kind == "sent" and body["action"] == "send":
             earliest = self.begun if self.in_doubt and self.begun else at
             self.sent, self.open, self.in_doubt = min(self.sent or at, at, earliest), False, False
+        elif body.get("undelivered") and body.get("action") == "announce":
+            self.stops.pop("production-announced", None)
         elif body.get("undelivered") and first_sending and not self.open:
             self.open = True
             if not self.heard and self.received is None:
@@ -93,6 +102,11 @@ class _Told:
             self.in_doubt = kind == "outcome-unknown"
         elif kind in {"acknowledged", "preserved", "items", "extended"}:
             self._hear(kind, at, body)
+        elif kind == "stop-ended":
+            self.stops = {each: on for each, on in self.stops.items() if on > date.fromisoformat(body["on"])}
+            self.kept_until = None
+        elif kind in self.knows:
+            self.stops[kind], self.kept_until = date.fromisoformat(body["on"]), None
 
     def _hear(self, kind: str, at: datetime, body: Table) -> None:
         fresh = set(body.get("references", ())) - self.references
@@ -108,19 +122,41 @@ class _Told:
         until = _day(body.get("held_until"))
         if kind == "preserved":
             self.held_from = _day(body.get("held_from")) or self.held_from
+            self._named(until, self.untils.get(self.granted))
             if until:
                 self.untils[self.granted] = until
             if not body.get("items"):
+                self._found()
                 self.items = {
                     item: ("preserved" if outcome == "pending" else outcome, last)
                     for item, (outcome, last) in self.items.items()
                 }
         elif kind == "extended":
             self._extend(body["sequence"], until)
+            if not body.get("items"):
+                self._found()
         for said in body.get("items", ()):
             if said["item"] in self.items:
-                last = _day(said.get("held_until")) or self.items[said["item"]][1]
-                self.items[said["item"]] = said["outcome"], last
+                before, last = self.items[said["item"]][1], _day(said.get("held_until"))
+                if last:
+                    self._named(min(last, self.kept_until or last), before)
+                self.items[said["item"]] = said["outcome"], last or before
+
+    def _named(self, until: date | None, before: date | None) -> None:
+        """A last day, or none, that was named while a stop event kept the data: another one than before counts."""
+        if self.stops and (until is None or until != before):
+            self.kept_until = until
+
+    def _found(self) -> None:
+        """They are kept, and no item was: found after all."""
+        if not any(outcome in {"pending", "preserved"} for outcome, _ in self.items.values()):
+            outcome = "pending" if len(self.items) > 1 else "preserved"
+            self.items = {item: (outcome, last) for item, (_, last) in self.items.items()}
+
+    def kept_against(self, law: End) -> date | None:
+        """The last day that was named although a stop event had taken the end away in time."""
+        in_time = bool(self.stops) and min(self.stops.values()) <= law.legal_base_on
+        return self.kept_until if in_time else None
 
     def _extend(self, number: int, until: date | None) -> None:
         if number > self.granted:
@@ -129,6 +165,7 @@ class _Told:
             self.items = {item: (outcome, None) for item, (outcome, _) in self.items.items()}
             self.granted = number
         if number == self.granted and until:
+            self._named(until, self.untils.get(number))
             self.untils[number] = until
 
     def _first_item(self) -> date | None:

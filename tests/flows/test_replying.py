@@ -9,10 +9,14 @@ from pathlib import Path
 import pytest
 from unit_support import MORNING, Unit
 
+from flows import sweeping
 from flows.asking import release
+from flows.chronicle import told
+from flows.planning import show
 from flows.replying import KINDS, Reply, ReplyError, record
 from providers.interface import Action
 from providers.memory import Behaviour, Does
+from timeline.decide import Do
 from timeline.events import KINDS as EVENTS
 from timeline.state import State
 
@@ -78,6 +82,44 @@ def test_announcing_production_makes_a_european_order_open_ended(unit: Unit) -> 
     assert hold.state is State.OPEN_ENDED
     assert hold.expiry is None
     assert decision.due_at is not None, "a hold without an end has a next instant too"
+
+
+def test_what_kept_a_hold_without_an_end_may_be_over_again(unit: Unit) -> None:
+    unit.play("alpha")
+    (request,) = unit.preserve({"instrument": "eu.epocpr", "validated_by": "Court"}, country="FR")
+    with pytest.raises(ReplyError, match="no stop event of that day or before it is recorded"):
+        record(unit.office, request, Reply(kind="stop-ended", on=TODAY))
+    record(unit.office, request, Reply(kind="production-announced", on=TODAY, reference="P-7"))
+    hold, _ = record(unit.office, request, Reply(kind="stop-ended", on=TODAY, by="Contact team"))
+    assert (str(hold.state), hold.expiry is not None) == ("in-force", True)
+    (*_, last) = show(unit.office, request, at=MORNING)["events"]
+    assert told(last) == "what kept the data without an end was over on 21 Nov 2026; entered for Contact team"
+
+
+def test_a_person_may_learn_that_nothing_is_kept_any_more(unit: Unit, silent: str) -> None:
+    record(unit.office, silent, Reply(kind="preserved"))
+    _, following = record(unit.office, silent, Reply(kind="expired"))
+    assert following.action is Do.LAPSE
+    assert sweeping.work_on(unit.office, [silent]).person
+    assert unit.office.hold(silent).state is State.LAPSED
+
+
+def test_what_is_kept_after_all_although_it_was_not_found_is_followed_again(unit: Unit, silent: str) -> None:
+    record(unit.office, silent, Reply(kind="item-not-found", item="i1"))
+    assert unit.office.hold(silent).state is State.NOT_HELD
+    record(unit.office, silent, Reply(kind="preserved", until=date(2027, 2, 1)))
+    assert unit.office.hold(silent).state is State.IN_FORCE
+
+
+def test_an_extension_sent_after_the_period_is_none_unless_the_provider_names_a_day(unit: Unit) -> None:
+    """Reg. (EU) 2023/1543 art. 11(1): decided within the first 60 days."""
+    unit.play("alpha")
+    (request,) = unit.preserve({"instrument": "eu.epocpr", "validated_by": "Court"}, country="FR")
+    unit.at(MORNING + timedelta(days=72))
+    record(unit.office, request, Reply(kind="sent", action="extend"))
+    with pytest.raises(ReplyError, match=r"by law it prolongs nothing; .* give --until"):
+        record(unit.office, request, Reply(kind="extended"))
+    record(unit.office, request, Reply(kind="extended", until=date(2027, 2, 10)))
 
 
 def test_a_stop_event_that_the_instrument_does_not_know_is_refused(unit: Unit, silent: str) -> None:

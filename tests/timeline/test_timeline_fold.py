@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import fields
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
-from timeline_world import BR, BUDAPEST, EU, MORNING, NO_PERIOD, US, Story, falls_due, instrument, terms, utc
+from timeline_world import BR, BUDAPEST, EU, MORNING, NO_PERIOD, POLICY, US, Story, falls_due, instrument, terms, utc
 
 from timeline.decide import Do
 from timeline.events import Event
@@ -497,3 +498,94 @@ def test_polls_count_failures_in_a_row() -> None:
     assert story.hold.polls_failing_since == MORNING + timedelta(days=1)
     story.later(days=1).add("polled", state="in-force")
     assert (story.hold.polls_failed, story.hold.polls_failing_since) == (0, None)
+
+
+class TestAnEndThatComesBack:
+    """What was kept without an end is not kept for ever: a court says no, or the provider names a day."""
+
+    def test_what_stopped_the_clock_is_denied_and_the_hold_is_over(self) -> None:
+        """BR: the request loses effect if the petition is denied."""
+        story = Story(BR).held().on("2026-12-20").add("petition-filed", on="2026-12-20").on("2027-03-01")
+        assert story.hold.state is State.OPEN_ENDED
+        story.add("stop-ended", on="2027-03-01")
+        assert strict(story) == "2027-01-19"
+        assert story.decide().action is Do.LAPSE
+
+    def test_denied_before_the_period_is_over_the_period_counts_again(self) -> None:
+        story = Story(BR).held().on("2026-12-20").add("petition-filed", on="2026-12-20")
+        assert strict(story.later(days=2).add("stop-ended", on="2026-12-22")) == "2027-01-19"
+        assert story.add("petition-filed", on="2026-12-23").hold.state is State.OPEN_ENDED, "it was filed again"
+
+    def test_a_stop_event_after_the_one_that_is_over_keeps_the_hold_open(self) -> None:
+        story = Story(BR).held().on("2026-12-20").add("petition-filed", on="2026-12-20")
+        assert story.add("stop-ended", on="2026-12-19").hold.state is State.OPEN_ENDED
+
+    def test_a_last_day_named_since_counts_though_the_law_keeps_it_on(self) -> None:
+        for law, day in ((EU, "2026-12-24"), (EU, "2027-06-30"), (BUDAPEST, "2027-06-30")):
+            kind = "mla-received" if law is BUDAPEST else "production-announced"
+            story = Story(law).held().on("2026-12-01").add(kind, on="2026-12-01").later(days=1)
+            assert story.add("preserved", held_until=day).hold.state is State.IN_FORCE
+            assert strict(story) == day
+            assert not story.duties(Do.EXTEND)
+            assert story.duties(Do.LAPSE)
+            assert story.on(day).abouts(), "people are told before it ends"
+
+    def test_it_is_kept_on_again_once_the_provider_says_so_or_the_event_is_entered_anew(self) -> None:
+        story = Story(EU).held().on("2026-12-01").add("production-announced", on="2026-12-01").later(days=1)
+        story.add("preserved", held_until="2026-12-24").later(days=1)
+        assert story.add("preserved").hold.state is State.OPEN_ENDED
+        story.add("preserved", held_until="2026-12-26")
+        assert story.add("production-announced", on="2026-12-03").hold.state is State.OPEN_ENDED
+
+    def test_the_day_that_was_known_before_said_again_is_no_news(self) -> None:
+        story = Story(EU).held(held_until="2027-01-10").on("2026-12-01")
+        story.add("production-announced", on="2026-12-01").later(days=1).add("preserved", held_until="2027-01-10")
+        assert story.hold.state is State.OPEN_ENDED
+
+    def test_the_last_day_of_a_single_item_counts_too(self) -> None:
+        story = Story(EU, items=2).held().on("2026-12-01").add("production-announced", on="2026-12-01").later(days=1)
+        story.add("items", items=[{"item": "i2", "outcome": "preserved", "held_until": "2027-05-05"}])
+        story.add("items", items=[{"item": "i1", "outcome": "preserved", "held_until": "2027-04-04"}])
+        assert strict(story) == "2027-04-04"
+
+
+def test_a_stop_event_on_a_day_that_is_the_last_one_only_by_a_roll_over_is_too_late() -> None:
+    """Nobody should rely on a roll-over for a hold: the provider may not."""
+    story = Story(EU).on("2027-01-06").sent().add("acknowledged", references=["R-1"]).add("preserved")
+    assert story.hold.chain[0].derivation
+    ends = story.hold.chain[0]
+    assert (ends.legal_base_on.isoformat(), ends.legal_on.isoformat()) == ("2027-03-07", "2027-03-08"), "a Sunday"
+    for day, state in (("2027-03-07", State.OPEN_ENDED), ("2027-03-08", State.IN_FORCE)):
+        tried = Story(EU).on("2027-01-06").sent().add("acknowledged", references=["R-1"]).add("preserved")
+        assert tried.on(day).add("production-announced", on=day).hold.state is state
+
+
+def test_a_stop_event_after_the_strict_end_is_told_to_the_top_until_the_data_are_confirmed() -> None:
+    story = Story(EU).held().on("2027-01-20").add("lapsed", strict_on="2027-01-19").later(hours=1)
+    story.add("production-announced", on="2027-01-20").later(hours=1)
+    (told,) = [each for each in story.duties(Do.ESCALATE, "late-stop") if each.due(story.now)]
+    assert told.level == len(POLICY.ladder)
+    assert "after the strict end Tue 19 Jan 2027" in told.because
+    assert not story.add("preserved").duties(Do.ESCALATE, "late-stop")
+    in_time = Story(EU).held().on("2027-01-19").add("production-announced", on="2027-01-19")
+    assert not in_time.duties(Do.ESCALATE, "late-stop")
+
+
+@pytest.mark.parametrize("items", [1, 3])
+@pytest.mark.parametrize(("kind", "body"), [("preserved", {}), ("extended", {"sequence": 1})])
+def test_what_was_not_found_and_is_kept_after_all_is_followed_again(
+    kind: str, body: dict[str, Any], items: int
+) -> None:
+    gone = [{"item": f"i{number + 1}", "outcome": "not-found"} for number in range(items)]
+    story = Story(US, items=items).held().later(days=1).add("items", items=gone).later(days=1)
+    assert story.hold.state is State.NOT_HELD
+    assert story.add(kind, **body).hold.state is State.IN_FORCE
+    assert story.duties(Do.LAPSE), "it is watched again"
+    assert {each.outcome for each in story.hold.items} <= {"preserved", "pending"}
+
+
+def test_a_hold_that_is_over_with_its_items_released_is_a_lapse_and_not_a_wrong_account() -> None:
+    story = Story(US).held().later(days=20).add("items", items=[{"item": "i1", "outcome": "released"}])
+    story.add("expired", state="expired")
+    assert story.decide().action is Do.LAPSE
+    assert story.add("lapsed", strict_on="2027-02-18").hold.state is State.LAPSED

@@ -253,6 +253,7 @@ class World:
             lambda: story.add("mla-received", on=on),
             lambda: story.add("production-announced", on=on),
             lambda: story.add("petition-filed", on=on),
+            lambda: story.add("stop-ended", on=on),
             lambda: story.add("expired", state="expired"),
             lambda: story.add("produced"),
             lambda: story.add("release-asked"),

@@ -1,0 +1,54 @@
+"""What makes a hold open-ended, and what ends that again: the steps of the fold for it.
+
+A stop event (an MLA request received, production announced, a petition filed) takes the end away. The end comes back
+when what stopped the clock is over (denied, refused, withdrawn: ``stop-ended``), and when the provider names a last
+day all the same: its word that it keeps for less always counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import date
+
+from timeline.events import Event
+from timeline.facts import Facts, settle, stopped
+
+
+def named_since(facts: Facts, until: date | None, before: date | None) -> None:
+    """The provider keeps the data: until a day it named (None: no day), after one that it had named before.
+
+    The day it had named before the stop event, said again, is no news: it may be an answer to an older question.
+    """
+    if not facts.stops:
+        return
+    facts.confirmed_since_stop = True
+    if until is None:
+        facts.kept_until = None
+    elif until != before:
+        facts.kept_until = until
+
+
+def _stop(facts: Facts, event: Event) -> None:
+    on = date.fromisoformat(event.body["on"])
+    if event.kind == "production-announced" and facts.announcing is not None:
+        settle(facts, "announce", facts.announcing[0], event.at)
+    if event.kind == "mla-received":
+        facts.mla = replace(facts.mla, received_on=on)
+    stopped(facts, event.kind, on)
+
+
+def _stop_ended(facts: Facts, event: Event) -> None:
+    on = date.fromisoformat(event.body["on"])
+    for kind in [kind for kind, since in facts.stops.items() if since <= on]:
+        del facts.stops[kind]
+    facts.kept_until = None
+
+
+STEPS: Mapping[str, Callable[[Facts, Event], None]] = {
+    "mla-received": _stop,
+    "production-announced": _stop,
+    "access-requested": _stop,
+    "petition-filed": _stop,
+    "stop-ended": _stop_ended,
+}
