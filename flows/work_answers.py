@@ -18,8 +18,10 @@ STOPS = {
 
 def recorded(matter: Matter, label: str, kind: str, **fields: str) -> Answer:
     """An entry of this kind, with these fields."""
-    given = {"request": matter.request, **fields, "matter": matter.about}
-    return Answer(label=label, flow=flow_of(kind), fields=given)
+    flow = flow_of(kind)
+    which = {"kind": kind} if flow == "record-reply" else {}  # the form for every kind asks which one it is
+    given = {"request": matter.request, **which, **fields, "matter": matter.about}
+    return Answer(label=label, flow=flow, fields=given)
 
 
 def take_up(matter: Matter) -> Answer:

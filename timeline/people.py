@@ -110,7 +110,9 @@ def _late_stop(seen: Sight) -> Iterator[Decision]:
     """What keeps the data came after the strict end, when they may have been deleted already."""
     hold, stop = seen.hold, seen.stop
     ends = hold.expiry_after(hold.granted)
-    if stop is not None and ends is not None and stop[1] > ends.strict_on and not hold.confirmed_since_stop:
+    if stop is None or ends is None or hold.confirmed_since_stop or hold.expired_at is not None:
+        return
+    if stop[1] > ends.strict_on:
         came_on, strict_on = stop[1], ends.strict_on
         yield from tell(
             seen,

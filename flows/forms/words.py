@@ -9,7 +9,7 @@ from typing import Any
 from flows.office import Office
 from flows.outcome import Outcome
 from flows.sweeping import Report
-from flows.words import ACTIONS, STATES, moment, sentence
+from flows.words import ACTIONS, STATES, day, moment, sentence
 from timeline.decide import Decision, choose
 from timeline.state import Hold
 
@@ -19,6 +19,9 @@ def standing(office: Office, hold: Hold, following: Decision, what: str) -> Outc
     ends, due, state = hold.expiry, following.due_at, str(hold.state)
     stop = hold.stop[0] if hold.stop else None
     text = f"{hold.request}: {what}. Now: {sentence(state, ends.strict_on if ends else None, stop)}."
+    told = hold.told_until(hold.granted)
+    if ends is not None and told is not None and told > ends.strict_on:
+        text += f" Their own day, {day(told)}, is on record; Holdfast counts on the one that the law gives."
     if due is not None:
         at = "now" if due <= office.now() else moment(due)
         text += f" Next: {ACTIONS.get(str(following.action), str(following.action))}, {at}."

@@ -44,7 +44,8 @@ def ends(events: Sequence[Table], terms: Table) -> tuple[End, ...]:
     if starts is None or first is None:
         return ()
     law = End(*_counted(starts, first, terms), date.min)
-    found, link = [], law
+    found: list[End] = []
+    link = law
     for number in range(told.granted + 1):
         if number == told.granted and (kept := told.kept_against(law)) is not None:
             return (*found, End(kept, max(kept, law.legal_base_on), max(kept, _rolled(law.legal_base_on, terms))))

@@ -40,6 +40,8 @@ def press(unit: Unit, answer: Answer, **more: Any) -> None:
         case flow if flow.startswith(PREFIX):
             reply = Reply(kind=flow.removeprefix(PREFIX), **fields)
             record(unit.office, request, reply, unless=answering(unit.office, matter))
+        case "record-reply":
+            record(unit.office, request, Reply(**fields), unless=answering(unit.office, matter))
         case "acknowledge-escalation":
             reply = Reply(kind="escalation-acknowledged", about=matter, by="Contact team")
             record(unit.office, request, reply, unless=taking_up(unit.office, matter))
@@ -151,6 +153,19 @@ def lapsed(unit: Unit) -> None:
     after(unit, 92)
 
 
+def late_stop(unit: Unit) -> None:
+    request = of_provider(unit, Does.REFUSE, Action.EXTEND, instrument="br.mci.13")
+    after(unit, 60.5)
+    record(unit.office, request, Reply(kind="petition-filed", on=unit.office.now().date(), by="Contact team"))
+    after(unit, 0.1)
+
+
+def review(unit: Unit) -> None:
+    request = of_provider(unit, Does.DELAY, Action.CLARIFY, instrument="br.mci.13")
+    record(unit.office, request, Reply(kind="petition-filed", on=unit.office.now().date(), by="Contact team"))
+    after(unit, 45)
+
+
 def european(unit: Unit, request: str) -> None:
     record(unit.office, request, Reply(kind="acknowledged", by="Contact team"))
     record(unit.office, request, Reply(kind="preserved", by="Contact team"))
@@ -230,6 +245,9 @@ SETTLED: list[tuple[str, Callable[[Unit], None], str, dict[str, Any]]] = [
     ("ending", ending_in_brazil, "The court was asked", {"on": "today"}),
     ("imminent", imminent, "They extend it all the same", {}),
     ("lapsed", lapsed, "They keep it on", {}),
+    ("late-stop", late_stop, "They keep the data", {}),
+    ("late-stop", late_stop, "They keep them no longer", {}),
+    ("review", review, "What kept it on is over", {"on": "today"}),
     ("validation", validation, "It was validated", {}),
     ("clarification", clarification, "It was answered", {}),
     ("clarify", clarify, "It was answered", {}),
