@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -28,6 +28,7 @@ from timeline.coverage import assumed_sent
 from timeline.days import day_in
 from timeline.decide import Decision, Do
 from timeline.state import Act, Hold
+from timeline.terms import by_law
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -245,10 +246,14 @@ def _not_set_up(base: Mapping[str, Json], error: ConfigurationError) -> tuple[st
 
 
 def asked_until(hold: Hold, action: Action, sequence: int, now: datetime) -> date | None:
-    """The last day to ask for: what the law gives, before any roll-over."""
+    """The last day to ask for: what the law gives, before any roll-over, and never the provider's shorter practice.
+
+    The practice counts for what is relied upon; who asks for less than the law gives has no more to insist on.
+    """
     if action not in {Action.SEND, Action.EXTEND}:
         return None
-    expiry = assumed_sent(hold, now).expiry_after(sequence if action is Action.EXTEND else 0)
+    asked = replace(assumed_sent(hold, now), terms=by_law(hold.terms))
+    expiry = asked.expiry_after(sequence if action is Action.EXTEND else 0)
     return expiry.legal_base_on if expiry else None
 
 

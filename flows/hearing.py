@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 
 from ledger.interface import Json
 from providers.interface import Action, Answer, ItemOutcome, State
 from timeline.state import Hold
+from timeline.terms import by_law
 
 News = list[tuple[str, Mapping[str, Json]]]
 
@@ -40,7 +42,7 @@ def read(hold: Hold, action: Action, sequence: int, answer: Answer) -> News:
         if known and hold.expired_at is None:
             news.append(("expired", {"state": str(answer.state)}))
         return news
-    moved = answer.held_until is not None and hold.shows_extension(answer.held_until)
+    moved = answer.held_until is not None and _shows_extension(hold, answer.held_until)
     pending = hold.act("extend", hold.granted + 1)
     extending = action is Action.EXTEND or (pending is not None and pending.outcome in {"sent", "unknown"})
     if extending and moved:
@@ -53,6 +55,16 @@ def read(hold: Hold, action: Action, sequence: int, answer: Answer) -> News:
     elif items:
         news.append(("items", {"items": items}))
     return news
+
+
+def _shows_extension(hold: Hold, until: date) -> bool:
+    """Whether only an extension explains that last day, though more was asked for than is relied upon.
+
+    Before the provider named any end, a day as far off as the law's own may be the first request's.
+    """
+    if hold.told_until(hold.granted) is None and not replace(hold, terms=by_law(hold.terms)).shows_extension(until):
+        return False
+    return hold.shows_extension(until)
 
 
 def _earlier(hold: Hold, answer: Answer) -> bool:

@@ -61,10 +61,22 @@ CASE_FIELDS = (
 INSTRUMENT_KEYS: Mapping[str, tuple[str, ...]] = {
     "": (
         *("id", "title", "legal_basis", "jurisdiction", "addressee", "notes"),
-        *("force", "first", "extension", "cap", "start", "counting", "repeat", "stop_event", "short_clock"),
+        *(
+            "force",
+            "binding",
+            "first",
+            "extension",
+            "cap",
+            "start",
+            "counting",
+            "repeat",
+            "stop_event",
+            "short_clock",
+        ),
         *("release", "confidentiality", "scope", "issuer", "mandatory"),
     ),
     "force": ("in_force", "from", "sendable", *SOURCE_KEYS),
+    "binding": ("everywhere", *SOURCE_KEYS),
     "first": ("kind", "period", *SOURCE_KEYS),
     "extension": ("count", "period", "decided_by", "before_expiry", "form", *SOURCE_KEYS),
     "cap": ("period", *SOURCE_KEYS),
@@ -141,6 +153,7 @@ def _instrument(table: Table) -> Instrument:
     release, scope = table.table("release", keys["release"]), table.table("scope", keys["scope"])
     issuer, mandatory = table.table("issuer", keys["issuer"]), table.table("mandatory", keys["mandatory"])
     cap, repeat = table.table_or_none("cap", keys["cap"]), table.table_or_none("repeat", keys["repeat"])
+    binding = table.table_or_none("binding", keys["binding"])
     secrecy = table.table_or_none("confidentiality", keys["confidentiality"])
     length = first.period("period") if first.has("period") else None
     kind = first.choice("kind", PeriodKind) if length else first.choice("kind", PeriodKind, PeriodKind.STATUTORY_MAX)
@@ -161,6 +174,8 @@ def _instrument(table: Table) -> Instrument:
         extensions=tuple(_extension(each) for each in table.tables("extension", keys["extension"])),
         cap=_cap(cap, length) if cap else None,
         cap_source=cap.source() if cap else None,
+        binding=binding.flag("everywhere") if binding else False,
+        binding_source=binding.source() if binding else None,
         repeat=repeat.one_of("rule", REPEATS) if repeat else "new-request",
         repeat_source=repeat.source() if repeat else None,
         stop_events=tuple(_stop_event(each) for each in table.tables("stop_event", keys["stop_event"])),

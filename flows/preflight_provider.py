@@ -12,6 +12,7 @@ from flows.preflight_law import missing
 from flows.problems import Severity
 from timeline.days import day_in
 from timeline.loss import lasting
+from timeline.rules import Instrument
 
 FREE_MAIL = frozenset(
     (
@@ -31,7 +32,7 @@ def against_provider(case: Case, draft: RequestDraft, catalogue: Catalogue, at: 
     entry, law = catalogue.providers[draft.provider], catalogue.instruments[draft.instrument]
     yield from _kept(draft, entry)
     if law.addressee != "state":
-        yield from _programme(draft, entry)
+        yield from _programme(draft, entry, law)
         yield from _entity(draft, entry)
         yield from missing(case, draft, entry.required, entry.terms.name, entry.required_source)
         yield from _period(draft, entry)
@@ -42,8 +43,12 @@ def against_provider(case: Case, draft: RequestDraft, catalogue: Catalogue, at: 
     yield from _notice(draft, entry)
 
 
-def _programme(draft: RequestDraft, entry: ProviderEntry) -> Iterator[Finding]:
-    if entry.offered is False:
+def _programme(draft: RequestDraft, entry: ProviderEntry, law: Instrument) -> Iterator[Finding]:
+    if entry.offered is False and law.binding:
+        what = f"{entry.terms.name} says of itself that it keeps nothing on request; this order binds it"
+        fix = "be ready for its objection (EU: Annex III)"
+        yield finding("no-programme", draft.place("provider"), what, fix, "warning")
+    elif entry.offered is False:
         fix = "file the MLA request at once, or ask the State where it keeps data to order it (coe.budapest.29)"
         notes = "; ".join(note.removesuffix(".") for note in entry.preservation_notes)
         what = f"{entry.terms.name} preserves nothing on request"

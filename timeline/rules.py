@@ -5,7 +5,8 @@ How they combine, in one page:
 * An **instrument** gives a first period, perhaps extensions, perhaps a cap, and **stop events** that make
   the hold open-ended (an MLA request received, a production order announced).
 * A **provider's terms** only ever *shorten* what the instrument gives (`terms_for`): fewer days, fewer
-  extensions, more lead time. What a provider grants at its discretion is never relied upon.
+  extensions, more lead time. What a provider grants at its discretion is never relied upon. They shorten neither an
+  instrument that **binds** every provider it can be addressed to, nor what another State is asked for.
 * The unit's **policy** says how early to act and whom to tell; it never moves a legal date.
 
 Every figure carries a `Source`: where it stands, when it was read, how sure we are. Periods are whole
@@ -170,6 +171,8 @@ class Instrument:
     extensions: tuple[Extension, ...] = ()
     cap: Period | None = None
     cap_source: Source | None = None
+    binding: bool = False  # true: every provider it can be addressed to must obey it, whatever its own text says
+    binding_source: Source | None = None
     repeat: str = "new-request"  # "new-request", "new-order", "forbidden", "unstated"
     repeat_source: Source | None = None
     stop_events: tuple[StopEvent, ...] = ()

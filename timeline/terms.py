@@ -2,12 +2,14 @@
 
 A provider's text only ever shortens what the law gives. What is at somebody's discretion is set aside: it may
 be asked for, but a plan may not rely on it. What a court must permit first is not even asked for by a machine.
+Nothing of this shortens what is *asked for*: that is the law's own (`by_law`). A provider's text does not shorten an
+order that binds it, nor what a State is asked for, which acts on the provider under its own law.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from timeline.rules import (
@@ -153,9 +155,14 @@ def terms_for(
     """Combine law and practice for a requester of `country` (ISO 3166-1 alpha-2).
 
     Extensions stop where the instrument's cap is reached; shorter ones never make room for more of them than the law
-    gives. The provider's first fitting ``[[hold]]`` counts.
+    gives. The provider's first fitting ``[[hold]]`` counts. For a binding instrument only what it says of telling its
+    user; where a State is asked, neither that nor how early the provider wants to hear, or answers.
     """
+    if instrument.addressee == "state":
+        provider = replace(provider, holds=(), extension_lead_days=0, acknowledged_within=None)
     hold = next((each for each in provider.holds if each.applies_to(country)), None)
+    if hold is not None and instrument.binding:
+        hold = _notice_alone(hold)
     aside: list[str] = []
     first = instrument.first
     if first is not None and hold is not None:
@@ -183,6 +190,33 @@ def terms_for(
         set_aside=tuple(aside),
         abilities=abilities,
         holidays=holidays or {},
+    )
+
+
+def _notice_alone(hold: ProviderHold) -> ProviderHold | None:
+    """What is left of a provider's text where the order binds it; None: nothing."""
+    if hold.confidential_days is None:
+        return None
+    return replace(
+        hold,
+        days=None,
+        discretionary=False,
+        extension_count=None,
+        extension_days=None,
+        extension_discretionary=False,
+        proof_of_mla_by_day=None,
+    )
+
+
+def by_law(terms: Terms) -> Terms:
+    """The same terms without the provider's own text of a hold: what may be asked for, though not relied upon."""
+    return terms_for(
+        terms.instrument,
+        replace(terms.provider, holds=()),
+        country=terms.country,
+        profile=terms.profile,
+        abilities=terms.abilities,
+        holidays=terms.holidays,
     )
 
 

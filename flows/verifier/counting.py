@@ -289,8 +289,10 @@ def _shorter(law: Length, days: int | None) -> Length:
 
 
 def _practice(terms: Table) -> Table:
-    """The provider's first rule for a requester of this country."""
-    country = terms["country"]
+    """The provider's first rule for a requester of this country: nothing where it is bound, or a State is asked."""
+    country, law = terms["country"], terms["instrument"]["table"]
+    if law["addressee"] == "state" or law.get("binding", {}).get("everywhere", False):
+        return {}
     for hold in terms["provider"]["table"].get("hold", ()):
         who = hold["requester"]
         if who in {"any", country} or (who.startswith("not-") and who[4:] != country):

@@ -95,6 +95,8 @@ def _instrument(table: Table) -> Instrument:
         extensions=tuple(_extension(each) for each in table.get("extension", ())),
         cap=period(table["cap"]["period"]) if "cap" in table else None,
         cap_source=_source_of(table, "cap"),
+        binding=table.get("binding", {}).get("everywhere", False),
+        binding_source=_source_of(table, "binding"),
         repeat=table.get("repeat", {}).get("rule", "new-request"),
         repeat_source=_source_of(table, "repeat"),
         stop_events=tuple(

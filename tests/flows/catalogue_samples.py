@@ -24,6 +24,9 @@ in_force = true
 from = 2026-08-18
 sendable = true
 {SOURCE}
+[binding]
+everywhere = true
+{SOURCE}
 [first]
 kind = "statutory_max"
 period = "60 days"

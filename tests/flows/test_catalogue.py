@@ -92,10 +92,11 @@ def test_every_key_of_an_instrument_arrives_in_its_value() -> None:
         ),
     )
     assert (law.repeat, law.release_duty, law.confidentiality) == ("forbidden", True, "duty")
+    assert law.binding
     assert (law.categories, law.existing_data_only) == (("traffic",), True)
     assert (law.issuers, law.issuer_countries) == (("court",), ("FR",))
     assert (law.mandatory, law.mandatory_unless_emergency) == (("case.unit",), ("request.validated_by",))
-    for name in ("first", "cap", "start", "counting", "repeat", "release", "confidentiality", "scope"):
+    for name in ("binding", "first", "cap", "start", "counting", "repeat", "release", "confidentiality", "scope"):
         assert getattr(law, f"{name}_source") == SOURCE, name
     for name in ("issuer", "mandatory", "in_force"):
         assert getattr(law, f"{name}_source") == SOURCE, name
@@ -108,13 +109,14 @@ def test_an_instrument_without_a_period_has_none_and_needs_no_kind() -> None:
 
 def test_what_an_instrument_may_leave_out_is_left_at_its_default() -> None:
     raw = samples.table(samples.INSTRUMENT)
-    for name in ("notes", "extension", "cap", "repeat", "stop_event", "short_clock", "confidentiality"):
+    for name in ("notes", "extension", "binding", "cap", "repeat", "stop_event", "short_clock", "confidentiality"):
         del raw[name]
     del raw["force"]["from"], raw["issuer"]["countries"], raw["mandatory"]["unless_emergency"]
     law = read_instrument(raw, "test")
     assert (law.notes, law.extensions, law.stop_events, law.short_clocks) == ((), (), (), ())
     assert (law.cap, law.cap_source, law.in_force_from) == (None, None, None)
     assert (law.repeat, law.confidentiality, law.issuer_countries) == ("new-request", "asked", ())
+    assert (law.binding, law.binding_source) == (False, None)
     assert law.mandatory_unless_emergency == ()
 
 
@@ -379,7 +381,7 @@ def test_an_unknown_id_says_what_was_meant(shipped: Path) -> None:
 def test_every_figure_can_be_listed_with_its_place_and_source() -> None:
     found = {figure.place: figure for figure in figures(samples.table(samples.INSTRUMENT))}
     assert list(found) == [
-        *("force", "first", "extension[0]", "cap", "start", "counting", "repeat", "stop_event[0]"),
+        *("force", "binding", "first", "extension[0]", "cap", "start", "counting", "repeat", "stop_event[0]"),
         *("short_clock[0]", "release", "confidentiality", "scope", "issuer", "mandatory"),
     ]
     assert found["extension[0]"].values["period"] == "30 days"

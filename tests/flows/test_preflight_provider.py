@@ -400,3 +400,46 @@ def test_the_guide_lists_every_kind_with_its_words() -> None:
 
 def test_every_provider_that_is_known_by_its_hosts_or_its_ids_is_in_the_catalogue(known: Catalogue) -> None:
     assert {*HOSTS, *EPOCHS} <= set(known.providers)
+
+
+# An order that binds it all the same
+
+
+def test_a_binding_order_may_go_to_a_provider_that_keeps_nothing_on_request(tell: Tell) -> None:
+    """Reg. (EU) 2023/1543 art. 11(1), 15 and 16: what it says of itself does not release it from the order."""
+    account = {"type": "username", "value": "example"}
+    request = {
+        "provider": "telegram",
+        "identifiers": [account],
+        "user_location": "FR",
+        "from": "2026-11-01T00:00:00Z",
+    }
+    (told,) = [each for each in tell(request, country="FR") if each.kind == "no-programme"]
+    assert (told.severity, "preserves nothing on request" in told.problem) == ("error", True)
+    bound = request | {"instrument": "eu.epocpr", "validated_by": "Judge"}
+    found = tell(bound, country="FR")
+    (told,) = [each for each in found if each.kind == "no-programme"]
+    assert (told.severity, told.fix) == ("warning", "be ready for its objection (EU: Annex III)")
+    assert "this order binds it" in told.problem
+    assert not [each for each in found if each.kind == "discretion"]
+
+
+@pytest.mark.parametrize("provider", ["snap", "tiktok", "x"])
+def test_no_providers_discretion_is_told_of_a_binding_order(tell: Tell, provider: str) -> None:
+    asked = {"provider": provider, "user_location": "FR", "identifiers": [{"type": "username", "value": "example"}]}
+    told = [each.problem for each in tell(asked, country="FR") if each.kind == "discretion"]
+    assert told, "it has such a text, and it counts under another instrument"
+    bound = asked | {"instrument": "eu.epocpr", "validated_by": "Judge"}
+    assert not [each for each in tell(bound, country="FR") if each.kind == "discretion"]
+
+
+@pytest.mark.parametrize("provider", ["snap", "github"])
+def test_where_a_state_is_asked_the_providers_text_is_no_matter(tell: Tell, provider: str) -> None:
+    asked = {
+        "provider": provider,
+        "instrument": "coe.budapest.29",
+        "identifiers": [{"type": "username", "value": "example"}],
+        "necessity": "It would be lost.",
+    }
+    told = [each.problem for each in tell(asked, country="FR") if each.kind == "discretion"]
+    assert all("requested-state" in each for each in told), told

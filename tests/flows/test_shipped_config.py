@@ -164,6 +164,13 @@ def test_the_same_data_cannot_be_asked_for_again_where_the_law_forbids_it(catalo
     }
 
 
+def test_only_the_european_order_binds_whomever_it_can_be_addressed_to(catalogue: Catalogue) -> None:
+    (binding,) = [rule for rule in catalogue.instruments.values() if rule.binding]
+    assert binding.id == "eu.epocpr"
+    assert binding.binding_source is not None
+    assert "art. 11(1)" in binding.binding_source.text
+
+
 def test_release_is_a_duty_where_the_law_makes_it_one(catalogue: Catalogue) -> None:
     duty = {name for name, rule in catalogue.instruments.items() if rule.release_duty}
     assert duty == {

@@ -69,7 +69,8 @@ class Life:
     """One request's life, read from plain data."""
 
     name: str
-    law: Law
+    law: Law  # as far as it may be relied upon
+    given: Law  # as it is asked for
     zone: str
     raw: dict[str, Any]
     registered_at: datetime
@@ -131,7 +132,17 @@ def check(document: dict[str, Any]) -> list[str]:
 
 
 def _wrong(life: Life) -> Iterator[str]:
-    for duty in (_once, _asked_first, _sent_at_once, _in_silence, _a_day_before, _extended, _climbed, _passed_on):
+    for duty in (
+        _once,
+        _asked_first,
+        _sent_at_once,
+        _asked_in_full,
+        _in_silence,
+        _a_day_before,
+        _extended,
+        _climbed,
+        _passed_on,
+    ):
         yield from duty(life)
     yield from _after_the_end(life)
     yield from _refusal(life)
@@ -172,6 +183,16 @@ def _sent_at_once(life: Life) -> Iterator[str]:
     handed = any(each.at <= by for each in life.tellings("channel"))
     if not tried and not handed:
         yield f"not sent: registered {life.registered_at:%Y-%m-%d %H:%M}, and nobody tried"
+
+
+def _asked_in_full(life: Life) -> Iterator[str]:
+    """The first sending asks for all that the law gives, whatever the provider says of itself."""
+    for each in life.contacts:
+        if each.action == "send" and each.by == "machine" and life.given.first is not None:
+            start = local(each.at, life.zone)
+            wanted = last_day(start, life.given.first, counts=life.given.first_counts)
+            if each.until != wanted:
+                yield f"asked until {each.until}, not until {wanted}: sent {each.at:%Y-%m-%d %H:%M}"
 
 
 # The end
@@ -284,7 +305,7 @@ def _extended(life: Life) -> Iterator[str]:
 
 def _bases(life: Life, number: int, at: datetime) -> set[date]:
     """The days until which so many extensions may be asked for, by what was known of the start."""
-    law, sent = life.law, life.sent
+    law, sent = life.given, life.sent
     if law.first is None or sent is None:
         return set()
     starts, received = {local(sent.at, life.zone)}, life.last_told("received", at)
@@ -312,7 +333,7 @@ def _in_window(life: Life, first: Contact | None) -> Iterator[str]:
         return
     day = next(on for at, on in ends[::-1] if at <= sent.at)
     length = (day - start).days + 1
-    best = min(start + DAY * (length * 2 // 3), day - DAY * (life.raw["lead"] + MARGIN_DAYS))
+    best = min(start + DAY * (length * 2 // 3), day - DAY * ((0 if law.to_state else life.raw["lead"]) + MARGIN_DAYS))
     due = begins(max(best, start), life.zone)
     closed = [at for at in (life.let_go_at(), life.stopped_at(), _heard_gone(life)) if at is not None]
     received = life.first_told("received")
@@ -407,6 +428,7 @@ def _read(raw: dict[str, Any], over_at: datetime, step: timedelta) -> Life:
     return Life(
         name=raw["name"],
         law=shortened(LAWS[raw["instrument"]], raw["practice"]),
+        given=LAWS[raw["instrument"]],
         zone=raw["zone"],
         raw=raw,
         registered_at=_at(raw["registered_at"]),

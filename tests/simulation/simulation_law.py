@@ -28,11 +28,18 @@ class Law:
     must_release: bool = False
     stops: tuple[str, ...] = ()
     validated_in: int = 0  # hours, in an emergency
+    binds: bool = False  # whatever the addressee says of itself
+    to_state: bool = False  # a State is asked, and what its provider says does not matter
 
 
 LAWS = {
     "au.foreign": Law(
-        (180, "d"), first_counts=True, starts="received", must_release=True, stops=("access-requested",)
+        (180, "d"),
+        first_counts=True,
+        starts="received",
+        must_release=True,
+        stops=("access-requested",),
+        to_state=True,
     ),
     "au.historic": Law((90, "d"), first_counts=True, starts="received", must_release=True),
     "au.ongoing": Law((90, "d"), first_counts=True, starts="received", must_release=True),
@@ -42,7 +49,15 @@ LAWS = {
     "ca.487.013": Law((90, "d"), made=True, must_release=True),
     "coe.budapest.16": Law((90, "d")),
     "coe.budapest.29": Law(
-        (60, "d"), 24, 60, by="them", in_time=True, minimum=True, starts="held", stops=("mla-received",)
+        (60, "d"),
+        24,
+        60,
+        by="them",
+        in_time=True,
+        minimum=True,
+        starts="held",
+        stops=("mla-received",),
+        to_state=True,
     ),
     "de.sicherungsanordnung": Law(None),
     "eu.epocpr": Law(
@@ -54,6 +69,7 @@ LAWS = {
         must_release=True,
         stops=("production-announced",),
         validated_in=48,
+        binds=True,
     ),
     "fr.cpp60-2": Law((1, "y")),
     "in": Law(None),
@@ -63,7 +79,15 @@ LAWS = {
     "uk.osa.dpn": Law((1, "y"), first_counts=True, made=True),
     "un.uncc.25": Law((90, "d")),
     "un.uncc.42": Law(
-        (60, "d"), 24, 60, by="them", in_time=True, minimum=True, starts="held", stops=("mla-received",)
+        (60, "d"),
+        24,
+        60,
+        by="them",
+        in_time=True,
+        minimum=True,
+        starts="held",
+        stops=("mla-received",),
+        to_state=True,
     ),
     "us.18usc2258A": Law((1, "y"), made=True),
     "us.18usc2703f": Law((90, "d"), 1, 90),
@@ -71,7 +95,9 @@ LAWS = {
 
 
 def shortened(law: Law, practice: dict[str, int | None]) -> Law:
-    """The law as far as the provider's own text lets it reach: only ever less."""
+    """The law as far as the provider's own text lets it reach: only ever less, and nothing where it is bound."""
+    if law.binds or law.to_state:
+        return law
     first, days = law.first, practice["days"]
     if first is not None and days is not None and days < first[0] * (365 if first[1] == "y" else 1):
         first = (days, "d")

@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 from timeline_world import BUDAPEST, EU, KR, US, Story, extension, instrument, practice, terms
 
+from timeline.dues import conditions
 from timeline.rules import Period, PeriodKind, ProviderHold, Unit, Who
+from timeline.terms import by_law
 
 NINETY, THIRTY = Period(count=90), Period(count=30)
 
@@ -116,3 +118,50 @@ def test_only_the_requesting_sides_own_decision_is_reliable() -> None:
         False,
         False,
     ]
+
+
+SHORT = practice(
+    days=30,
+    discretionary=True,
+    extension_count=0,
+    extension_discretionary=True,
+    proof_of_mla_by_day=20,
+    confidential_days=15,
+)
+
+
+def test_a_binding_order_is_as_long_as_the_law_says_whatever_the_practice() -> None:
+    """Reg. 2023/1543 art. 11(1): 60 days, one additional period of 30 by Annex VI; art. 15 and 16 enforce it."""
+    found = terms(replace(EU, binding=True), holds=(SHORT,), extension_lead_days=7)
+    assert (found.first, found.extensions, found.askable) == (Period(count=60), (THIRTY,), (THIRTY,))
+    assert found.set_aside == ()
+    assert found.provider.extension_lead_days == 7, "how early it must have it, it may say"
+
+
+def test_under_a_binding_order_only_the_notice_of_the_practice_counts() -> None:
+    story = Story(terms(replace(EU, binding=True), holds=(SHORT,))).held()
+    assert [each.kind for each in conditions(story.hold)] == ["confidentiality-end"]
+    assert terms(replace(EU, binding=True), holds=(practice(days=30),)).hold is None
+
+
+def test_without_binding_the_practice_shortens_as_ever() -> None:
+    found = terms(EU, holds=(SHORT,))
+    assert (found.first, found.askable) == (THIRTY, ())
+
+
+def test_a_request_to_a_state_is_not_held_against_the_providers_text() -> None:
+    """Budapest Convention art. 29: Party to Party; the requested State acts on the provider under its own law."""
+    soon = Period(count=2, unit=Unit.WORKING_DAYS)
+    found = terms(BUDAPEST, holds=(SHORT,), extension_lead_days=7, acknowledged_within=soon)
+    alone = terms(BUDAPEST)
+    assert found.hold is None
+    assert (found.first, found.askable, found.set_aside) == (alone.first, alone.askable, alone.set_aside)
+    assert (found.provider.extension_lead_days, found.provider.acknowledged_within) == (0, None)
+    assert len(list(conditions(Story(found).held().hold))) == 0
+    assert found.provider.notifies_on_preservation is terms(BUDAPEST).provider.notifies_on_preservation
+
+
+def test_by_law_alone_the_terms_are_as_long_as_the_law_gives() -> None:
+    alone = by_law(terms(US, holds=(SHORT,)))
+    assert (alone.first, alone.extensions, alone.set_aside) == (NINETY, (NINETY,), ())
+    assert alone == terms(US)
