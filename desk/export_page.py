@@ -22,20 +22,8 @@ if TYPE_CHECKING:
 NOTHING_LOADED = "default-src 'none'; style-src 'unsafe-inline'"
 COUNTED = "<thead><tr><th></th><th>strict</th><th>legal</th><th>how it was counted</th></tr></thead>"
 DATED = frozenset(
-    {
-        "binding",
-        "first",
-        "extension",
-        "cap",
-        "start",
-        "counting",
-        "repeat",
-        "stop event",
-        "short clock",
-        "force",
-        "release",
-    }
-    | {"hold", "acknowledgement", "retention"}
+    {"first", "extension", "cap", "start", "counting", "repeat", "stop event", "short clock", "force", "release"}
+    | {"binding", "hold", "acknowledgement", "retention"}
 )
 """Tables of law and practice that dates rest on."""
 

@@ -193,7 +193,7 @@ class Instrument:
     in_force: bool = True
     in_force_from: date | None = None
     in_force_source: Source | None = None
-    sendable: bool = True  # false: no order power, or not a preservation instrument; can be planned with
+    sendable: bool = True  # false: no order power, no preservation, or only another body issues it; for planning
     notes: tuple[str, ...] = ()
 
     def can_be_sent(self, on: date) -> bool:

@@ -119,13 +119,13 @@ def test_the_table_of_figures_leaves_no_instrument_out() -> None:
 def test_what_cannot_be_sent_under_is_known(catalogue: Catalogue) -> None:
     on = date(2026, 11, 21)
     assert {name for name, rule in catalogue.instruments.items() if not rule.can_be_sent(on)} == {
-        *("de.sicherungsanordnung", "in", "sg.cpc20", "un.uncc.25", "un.uncc.42", "us.18usc2258A"),
+        *("de.sicherungsanordnung", "in", "sg.cpc20", "uk.osa.dpn", "un.uncc.25", "un.uncc.42", "us.18usc2258A"),
     }
     assert {name for name, rule in catalogue.instruments.items() if not rule.in_force} == {
         *("de.sicherungsanordnung", "un.uncc.25", "un.uncc.42"),
     }
     assert {name for name, rule in catalogue.instruments.items() if not rule.sendable} == {
-        *("de.sicherungsanordnung", "in", "sg.cpc20", "us.18usc2258A"),
+        *("de.sicherungsanordnung", "in", "sg.cpc20", "uk.osa.dpn", "us.18usc2258A"),
     }
 
 
