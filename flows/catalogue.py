@@ -257,6 +257,10 @@ class _Reader:
         """The files of a kind, of all folders, by name."""
         return sorted({name for folder in self.folders for name in folder.files if name.startswith(f"{kind}/")})
 
+    def where(self, name: str) -> str:
+        """The file of that name that speaks last, as messages name it."""
+        return next(f"{folder.shown}/{name}" for folder in reversed(self.folders) if name in folder.files)
+
     def every(self, kind: str, read: _Read[_Value]) -> Mapping[str, _Value]:
         """The values of a kind of file, by id, in the order of their names."""
         values = {Path(name).stem: self.read(name, read) for name in self.names(kind)}
@@ -298,6 +302,17 @@ def _languages(folders: Sequence[_Folder]) -> tuple[str, ...]:
     return tuple(sorted(found - {"letters"}))
 
 
+def _go_on(instruments: Mapping[str, Instrument], reader: _Reader, errors: list[str]) -> None:
+    """Whether there is every instrument that another names to go on with; one whose file is wrong counts as there."""
+    known = {Path(name).stem for name in reader.names("instruments")}
+    for each in instruments.values():
+        if each.escalate and each.escalate not in known:
+            where = reader.where(f"instruments/{each.id}.toml")
+            errors.append(
+                f"{where}: repeat.escalate: expected the id of an instrument; {meant(each.escalate, known)}"
+            )
+
+
 def load(overlay: Path | None = None, shipped: Path | None = None) -> Catalogue:
     """Read and check the whole configuration.
 
@@ -321,6 +336,7 @@ def load(overlay: Path | None = None, shipped: Path | None = None) -> Catalogue:
     forecasts = reader.read("mla.toml", read_forecasts)
     decided = reader.read("policy.toml", read_policy)
     authorities = read_directory(reader.names("authorities"), reader.read)
+    _go_on(instruments, reader, errors)
     if errors or forecasts is None or decided is None:
         raise ConfigurationErrors(errors)
     return Catalogue(

@@ -9,8 +9,8 @@ from flows.words import STEPS, STOPS, Table, day, number
 
 GOOD, IF, BAD = "good", "if", "bad"
 
-NOT_WAYS = frozenset({"send", "extend", "answer-clarification"})
-"""Steps that keep the chain as long as it was planned; every other step can close its gap."""
+NOT_WAYS = frozenset({"send", "extend", "answer-clarification", "ask-court", "apply-for-order"})
+"""Steps that keep the chain as long as it was planned, or go on for a while; every other step can close its gap."""
 
 
 def verdict(plan: Table, today: date) -> tuple[str, str]:

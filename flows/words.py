@@ -31,6 +31,8 @@ STEPS: Mapping[str, str] = {
     "announce-production": "announce the production to the provider",
     "file-petition": "file the petition at the court",
     "request-access": "make the access request",
+    "ask-court": "ask the court for the extension",
+    "apply-for-order": "apply for a preservation order",
     "answer-clarification": "answer the clarification",
 }
 """Step of a plan to what a person does."""

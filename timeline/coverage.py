@@ -10,7 +10,7 @@ from timeline.days import DAY, Expiry, day_in, said, whole_days
 from timeline.dues import running, within
 from timeline.hold import Hold
 from timeline.loss import next_losses
-from timeline.rules import Policy, StopEvent
+from timeline.rules import Policy, StopEvent, Who
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,6 +113,7 @@ def last_safe(hold: Hold, policy: Policy, at: datetime) -> tuple[LastSafe, ...]:
         steps.extend(_answer_steps(hold))
         if hold.stop is None and (chain := hold.chain):
             steps.extend(_extend_steps(hold, chain))
+            steps.extend(court_steps(hold, policy))
             steps.extend(_stop_steps(hold, policy, chain[-1].strict_on))
     return tuple(sorted(steps, key=lambda each: each.on))
 
@@ -149,6 +150,26 @@ def _extend_steps(hold: Hold, chain: Sequence[Expiry]) -> Iterator[LastSafe]:
     for link in chain[hold.granted : -1]:
         why = f"the hold before it ends on {said(link.strict_on)} (strict); provider's lead: {lead} days"
         yield LastSafe(step="extend", on=link.strict_on - timedelta(days=lead), because=why)
+
+
+def court_steps(hold: Hold, policy: Policy) -> Iterator[LastSafe]:
+    """What only a court can give before the chain ends: the next extension, or an order under another instrument.
+
+    No text says how long a court takes: the unit's lead for an announcement counts.
+    """
+    if not hold.chain or hold.stop is not None:
+        return
+    terms, end = hold.terms, hold.chain[-1].strict_on
+    on, number = end - whole_days(policy.announce_lead), hold.granted + 1
+    permits = next((each for each in terms.instrument.extensions if each.decided_by is Who.COURT), None)
+    asked = hold.unconfirmed is not None or hold.extension_refused
+    if permits is not None and len(terms.askable) < number <= len(terms.given) and not asked:
+        what = f"the court permits extension {number} of {permits.period} ({permits.source.provision})"
+        why = f"{what}, and the provider must have it before the hold ends on {said(end)} (strict); record `extended`"
+        yield LastSafe(step="ask-court", on=on, because=why)
+    if terms.instrument.escalate:
+        why = f"apply for a preservation order under {terms.instrument.escalate} before {said(end)} (strict)"
+        yield LastSafe(step="apply-for-order", on=on, because=f"the same data cannot be demanded again: {why}")
 
 
 def _stop_steps(hold: Hold, policy: Policy, end: date) -> Iterator[LastSafe]:

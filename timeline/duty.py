@@ -169,8 +169,13 @@ _AFTERWARDS = {
 
 
 def afterwards(hold: Hold) -> str:
-    """What can be done once a hold is over, as the instrument has it."""
-    return _AFTERWARDS[hold.terms.instrument.repeat]
+    """What can be done once a hold is over, as the instrument has it; a court must be asked while it still runs."""
+    law, ends = hold.terms.instrument, None if hold.ended else hold.expiry
+    then = _AFTERWARDS[law.repeat]
+    if law.escalate:
+        then += f", so apply for a preservation order under {law.escalate}"
+        then += f" before {said(ends.strict_on)}" if ends else ""
+    return then
 
 
 def tell(

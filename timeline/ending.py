@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime
 
-from timeline.coverage import last_day_for, steps_said
+from timeline.coverage import court_steps, last_day_for, steps_said
 from timeline.days import DAY, end_of, said, said_long, start_of, whole_days
 from timeline.duty import (
     Decision,
@@ -117,9 +117,16 @@ def imminent(seen: Sight) -> Iterator[Decision]:
 def _way_out(seen: Sight) -> str:
     """What would still keep the data on the last day."""
     ways = [stop.what for stop in seen.hold.terms.instrument.stop_events]
+    ways += [_FROM_A_COURT[each.step] for each in court_steps(seen.hold, seen.policy)]
     if seen.hold.unconfirmed is not None:
         ways.append(f"the provider's word that it has extension {seen.hold.unconfirmed.sequence}")
     return f"; what still keeps it: {', or '.join(ways)}; record it" if ways else "; call the provider"
+
+
+_FROM_A_COURT = {
+    "ask-court": "an extension that the court permits",
+    "apply-for-order": "a preservation order of a court",
+}
 
 
 def _soon(act: Act, policy: Policy) -> datetime:
@@ -257,7 +264,9 @@ def _tell_of_end(seen: Sight) -> Iterator[Decision]:
 
 
 def _unplanned(seen: Sight, end: date) -> Iterator[date]:
-    """The last safe days of the steps to a stop event, without an MLA request that is sent or planned in time."""
+    """The last safe days of a court's steps, and of those to a stop event; an MLA request in time needs none."""
+    for step in court_steps(seen.hold, seen.policy):
+        yield step.on
     mla = seen.hold.mla
     for stop in seen.hold.terms.instrument.stop_events:
         on, done_on = last_day_for(stop, end, seen.policy), mla.sent_on or mla.planned_on

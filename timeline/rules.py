@@ -175,6 +175,7 @@ class Instrument:
     binding_source: Source | None = None
     repeat: str = "new-request"  # "new-request", "new-order", "forbidden", "unstated"
     repeat_source: Source | None = None
+    escalate: str = ""  # id of the instrument under which a court orders the same data to be kept on; "": none
     stop_events: tuple[StopEvent, ...] = ()
     short_clocks: tuple[ShortClock, ...] = ()
     release_duty: bool = False

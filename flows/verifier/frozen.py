@@ -99,6 +99,7 @@ def _instrument(table: Table) -> Instrument:
         binding_source=_source_of(table, "binding"),
         repeat=table.get("repeat", {}).get("rule", "new-request"),
         repeat_source=_source_of(table, "repeat"),
+        escalate=table.get("repeat", {}).get("escalate", ""),
         stop_events=tuple(
             StopEvent(kind=each["kind"], what=each["what"], step=each["step"], source=_source(each))
             for each in table.get("stop_event", ())

@@ -49,6 +49,7 @@ rule = "exclude-first"
 {SOURCE}
 [repeat]
 rule = "forbidden"
+escalate = "xx.act1"
 {SOURCE}
 [[stop_event]]
 kind = "mla-received"

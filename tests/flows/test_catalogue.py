@@ -92,7 +92,7 @@ def test_every_key_of_an_instrument_arrives_in_its_value() -> None:
         ),
     )
     assert (law.repeat, law.release_duty, law.confidentiality) == ("forbidden", True, "duty")
-    assert law.binding
+    assert (law.binding, law.escalate) == (True, "xx.act1")
     assert (law.categories, law.existing_data_only) == (("traffic",), True)
     assert (law.issuers, law.issuer_countries) == (("court",), ("FR",))
     assert (law.mandatory, law.mandatory_unless_emergency) == (("case.unit",), ("request.validated_by",))
@@ -116,7 +116,7 @@ def test_what_an_instrument_may_leave_out_is_left_at_its_default() -> None:
     assert (law.notes, law.extensions, law.stop_events, law.short_clocks) == ((), (), (), ())
     assert (law.cap, law.cap_source, law.in_force_from) == (None, None, None)
     assert (law.repeat, law.confidentiality, law.issuer_countries) == ("new-request", "asked", ())
-    assert (law.binding, law.binding_source) == (False, None)
+    assert (law.binding, law.binding_source, law.escalate) == (False, None, "")
     assert law.mandatory_unless_emergency == ()
 
 

@@ -326,6 +326,12 @@ WRONG = [
         'countries = ["France"]',
         'issuer.countries[0]: expected a country code such as "FR", found "France"',
     ),
+    (
+        LAW,
+        'escalate = "xx.act1"',
+        'escalate = "xx.act2"',
+        'repeat.escalate: expected the id of an instrument; did you mean "xx.act1"?',
+    ),
     (LAW, '[start]\non = "receipt"\n' + samples.SOURCE, "", "start: is missing; expected a table"),
     (LAW, '[start]\non = "receipt"\n' + samples.SOURCE, "[[start]]\n", "start: expected a table, found a list"),
     (LAW, "[[extension]]", "[extension]", "extension: expected a list of tables, found a table"),

@@ -164,6 +164,14 @@ def test_the_same_data_cannot_be_asked_for_again_where_the_law_forbids_it(catalo
     }
 
 
+def test_after_a_demand_of_canada_a_judge_is_asked(catalogue: Catalogue) -> None:
+    """Criminal Code (Canada), s. 487.012(6) and 487.013."""
+    assert {name: rule.escalate for name, rule in catalogue.instruments.items() if rule.escalate} == {
+        "ca.487.012.domestic": "ca.487.013",
+        "ca.487.012.foreign": "ca.487.013",
+    }
+
+
 def test_only_the_european_order_binds_whomever_it_can_be_addressed_to(catalogue: Catalogue) -> None:
     (binding,) = [rule for rule in catalogue.instruments.values() if rule.binding]
     assert binding.id == "eu.epocpr"

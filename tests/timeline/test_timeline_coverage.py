@@ -10,6 +10,7 @@ from timeline_world import (
     BR,
     BUDAPEST,
     EU,
+    KR,
     LOGS,
     MORNING,
     NO_PERIOD,
@@ -304,3 +305,20 @@ def test_what_ended_has_no_clocks() -> None:
 def test_an_acknowledgement_is_due_in_working_days_of_the_addressees_state() -> None:
     story = Story(terms(US, holidays={date(2026, 11, 23): "Holiday"})).sent()
     assert found(story)["acknowledgement-due"].strict_on == date(2026, 11, 25)
+
+
+def test_a_court_is_asked_for_its_extension_in_time_until_it_is_sent_or_refused() -> None:
+    """Criminal Procedure Act (KR) art. 215-2: one extension of 30 days with leave of the court."""
+    assert steps(Story(KR).held())["ask-court"] == "2027-01-14"
+    assert "ask-court" in steps(Story(KR)), "the plan names it before anything is sent"
+    assert "ask-court" not in steps(Story(KR).held().extended(1)), "90 days in all"
+    assert "ask-court" not in steps(Story(KR).held().tried("sent", "extend")), "it waits for the provider's word"
+    assert "ask-court" not in steps(Story(KR).held().tried("refused", "extend"))
+    assert "ask-court" not in steps(Story(BUDAPEST).held())
+
+
+def test_the_last_safe_day_of_a_judges_order_stands_in_the_plan() -> None:
+    demand = instrument("ca.487.012", first=Period(count=21), repeat="forbidden", escalate="ca.487.013")
+    (step,) = [each for each in last_safe(Story(demand).hold, POLICY, MORNING) if each.step == "apply-for-order"]
+    assert step.on.isoformat() == "2026-12-06"
+    assert "apply for a preservation order under ca.487.013 before 11 Dec 2026" in step.because

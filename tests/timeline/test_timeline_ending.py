@@ -202,7 +202,33 @@ def test_what_a_court_must_permit_is_named_to_the_person() -> None:
     """Criminal Procedure Act (KR) art. 215-2: 30 days more with leave of the court; no second request."""
     because = Story(KR).held().duty(Do.ESCALATE, "ending:2027-01-19").because
     assert "extension of 30 days (a test): decided by court, so not relied upon" in because
+    assert "last safe days: ask-court by 14 Jan 2027" in because
     assert because.endswith("else the law allows no second request for the same data")
+
+
+DEMAND = instrument("ca.487.012", first=Period(count=21), repeat="forbidden", escalate="ca.487.013")
+
+
+def test_after_a_demand_that_cannot_be_repeated_a_judges_order_is_named_in_time() -> None:
+    """Criminal Code (Canada) s. 487.012(6) and 487.013: no second demand for the same data; a judge orders it."""
+    story = Story(DEMAND).held()
+    duty = story.duty(Do.ESCALATE, "ending:2026-12-11")
+    assert falls_due(duty, utc("2026-12-01 00:00")), "five days of lead before the end, and five of margin"
+    assert "last safe days: apply-for-order by 6 Dec 2026" in duty.because
+    assert duty.because.endswith(
+        "else the law allows no second request for the same data, so apply for a preservation order under"
+        " ca.487.013 before 11 Dec 2026"
+    )
+    assert (
+        "what still keeps it: a preservation order of a court"
+        in story.duty(Do.ESCALATE, "imminent:2026-12-11").because
+    )
+
+
+def test_once_it_is_over_the_order_is_named_without_a_day() -> None:
+    story = Story(DEMAND).held().on("2026-12-12").add("lapsed", strict_on="2026-12-11", because="x")
+    because = story.duty(Do.ESCALATE, "lapsed:2026-12-12").because
+    assert because.endswith("so apply for a preservation order under ca.487.013")
 
 
 def test_a_step_to_a_stop_event_is_told_before_its_last_safe_day() -> None:
