@@ -129,7 +129,7 @@ def _struck(clock: Table) -> str:
     if kind == "natural-loss":
         return f"{what}: the oldest from {strict}, the last of it by {legal}"
     if kind == "extension-window":
-        return f"{what}: safe until {strict}, the law's last day is {legal}"
+        return f"{what}: safe until {strict}, the period by law runs until {legal}"
     return f"{what} {strict}" if strict == legal else f"{what} {strict} (strict), {legal} (legal)"
 
 

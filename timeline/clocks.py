@@ -21,7 +21,7 @@ from timeline.dues import (
 )
 from timeline.hold import Hold
 from timeline.loss import next_losses
-from timeline.rules import Policy
+from timeline.rules import PeriodKind, Policy
 from timeline.window import Window, extension_window
 
 __all__ = ["Clock", "Window", "clocks", "extension_window", "running_short_clocks", "short_clock"]
@@ -62,6 +62,16 @@ def _losses(hold: Hold, at: datetime) -> Iterator[Clock]:
         )
 
 
+_MEANT = {
+    PeriodKind.GUARANTEED_MIN: (
+        "by law the least that is kept, and no end: it may be kept longer, though nobody must",
+    ),
+    PeriodKind.REVOCATION_TRIGGER: ("by law no end: after it the hold must be revoked, unless its stop event came",),
+    PeriodKind.FILING_DEADLINE: ("by law the deadline for asking a court: missed, the request loses effect",),
+}
+"""What the last day is where it is not simply the end of the duty to preserve."""
+
+
 def _ends(hold: Hold, policy: Policy, at: datetime) -> Iterator[Clock]:
     zone, rules = hold.terms.provider.zone, hold.terms.instrument
     if (ends := hold.expiry) is not None:
@@ -70,7 +80,7 @@ def _ends(hold: Hold, policy: Policy, at: datetime) -> Iterator[Clock]:
             zone=zone,
             strict_on=ends.strict_on,
             legal_on=ends.legal_on,
-            derivation=ends.derivation,
+            derivation=(*ends.derivation, *_MEANT.get(rules.kind, ())),
             source=rules.first_source.text,
         )
     if (window := extension_window(hold, policy)) is not None:

@@ -7,10 +7,10 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-from timeline.days import DAY, Expiry, end_of, said
+from timeline.days import DAY, Expiry, end_of, said, said_long
 from timeline.hold import ENDED, Act, Hold, State
 from timeline.loss import next_losses
-from timeline.rules import Policy
+from timeline.rules import PeriodKind, Policy
 from timeline.window import Window, extension_window
 
 Words = Callable[[], str]
@@ -166,6 +166,18 @@ _AFTERWARDS = {
     "forbidden": "the law allows no second request for the same data",
     "unstated": "send a new request, though the law does not say whether it allows one",
 }
+
+
+_ENDS = {
+    PeriodKind.GUARANTEED_MIN: "nothing is sure to be kept after {} (strict)",
+    PeriodKind.REVOCATION_TRIGGER: "the hold must be revoked after {} (strict)",
+    PeriodKind.FILING_DEADLINE: "the request loses effect after {} (strict)",
+}
+
+
+def end_said(hold: Hold, ends: Expiry) -> str:
+    """What the strict end means under the instrument, in words: not every period that is over ends the hold."""
+    return _ENDS.get(hold.terms.instrument.kind, "the hold ends {} (strict)").format(said_long(ends.strict_on))
 
 
 def afterwards(hold: Hold) -> str:

@@ -14,6 +14,7 @@ from timeline.duty import (
     Words,
     afterwards,
     back_off,
+    end_said,
     must_be_told,
     tell,
     tell_in_stages,
@@ -97,7 +98,7 @@ def imminent(seen: Sight) -> Iterator[Decision]:
         return
 
     def words() -> str:
-        return f"the hold ends with {said_long(ends.strict_on)} (strict) and nothing is confirmed in its place"
+        return f"{end_said(seen.hold, ends)} and nothing is confirmed in its place"
 
     if window is not None and _may_send(seen, window):
         act = seen.hold.act("extend", window.number)
@@ -182,8 +183,8 @@ def extension_or_end(seen: Sight) -> Iterator[Decision]:
         def words() -> str:
             courtesy = "" if window.relied else ", a courtesy that nothing may rely on"
             return (
-                f"extension {window.number} of {window.period}{courtesy}: the hold ends"
-                f" {said_long(ends.strict_on)} (strict), it is safe until {said_long(window.safe_on)}"
+                f"extension {window.number} of {window.period}{courtesy}:"
+                f" {end_said(seen.hold, ends)}, it is safe until {said_long(window.safe_on)}"
             )
 
         yield _extension(window, at, words, rung=7)
@@ -250,7 +251,7 @@ def _tell_of_end(seen: Sight) -> Iterator[Decision]:
     def words() -> str:
         why = f"extension {refused[-1].sequence} was refused" if refused else "no extension may be relied upon"
         steps, then = steps_said(hold, policy, at), afterwards(hold)
-        return f"the hold ends {said_long(ends.strict_on)} (strict) and {why}{_hope(seen)}{steps}; else {then}"
+        return f"{end_said(hold, ends)} and {why}{_hope(seen)}{steps}; else {then}"
 
     yield from tell(
         seen,

@@ -62,7 +62,7 @@ FIGURES = [
         "coe.budapest.29",
         "guaranteed_min",
         "60 days",
-        [(None, "60 days", "requested-state", True)],
+        [(None, "60 days", "requested-state", False)],
         None,
         "exclude-first",
         ["file-mla"],

@@ -53,7 +53,6 @@ LAWS = {
         24,
         60,
         by="them",
-        in_time=True,
         minimum=True,
         starts="held",
         stops=("mla-received",),

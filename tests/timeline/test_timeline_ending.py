@@ -29,9 +29,10 @@ from timeline_world import (
 from timeline_world import POLICY as UNIT
 from timeline_world import policy as unit_policy
 
+from timeline.clocks import clocks
 from timeline.decide import Do
 from timeline.hold import State
-from timeline.rules import Period
+from timeline.rules import Period, PeriodKind
 from timeline.window import Window, extension_window
 
 LEAD_7 = {"extension_lead_days": 7}
@@ -331,3 +332,29 @@ def test_a_leap_day_is_a_day() -> None:
 
 def test_an_hour_more_or_less_makes_no_difference_within_a_day() -> None:
     assert Story(at=MORNING).held().hold.chain == Story(at=MORNING + HOUR).held().hold.chain
+
+
+# What the end is under each kind of period
+
+
+def test_the_sixty_days_of_the_convention_are_the_least_and_no_end() -> None:
+    """Budapest Convention art. 29(7): not less than sixty days; no maximum, and silent on renewal."""
+    story = Story(BUDAPEST).held()
+    because = story.duty(Do.ESCALATE, "ending:2027-01-19").because
+    assert because.startswith("nothing is sure to be kept after Tue 19 Jan 2027 (strict)")
+    (clock,) = [each for each in clocks(story.hold, UNIT, story.now) if each.kind == "hold-expiry"]
+    assert clock.derivation[-1].startswith("by law the least that is kept, and no end")
+
+
+def test_a_late_extension_of_the_convention_is_still_asked_for() -> None:
+    window = extension_window(Story(BUDAPEST).held().hold, UNIT)
+    assert window is not None
+    assert window.standing(utc("2027-01-25 09:00")) == "late but send"
+
+
+def test_a_deadline_for_a_court_and_for_a_revocation_are_said_as_such() -> None:
+    """Lei 12.965/2014 art. 13 § 4; TIA Act 1979 s. 107R."""
+    petition = Story(BR).held().duty(Do.ESCALATE, "ending:2027-01-19").because
+    assert petition.startswith("the request loses effect after Tue 19 Jan 2027 (strict)")
+    notice = Story(instrument("au.foreign", kind=PeriodKind.REVOCATION_TRIGGER, first=Period(count=60))).held()
+    assert notice.duty(Do.ESCALATE, "ending:2027-01-19").because.startswith("the hold must be revoked after")

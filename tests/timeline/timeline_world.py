@@ -140,7 +140,7 @@ BUDAPEST = instrument(
     kind=PeriodKind.GUARANTEED_MIN,
     first=Period(count=60),
     start=Start.PRESERVATION_EFFECTED,
-    extensions=(extension(60, None, Who.REQUESTED_STATE, before_expiry=True),),
+    extensions=(extension(60, None, Who.REQUESTED_STATE),),
     stop_events=(StopEvent(kind="mla-received", what="MLA request received", step="file-mla", source=SOURCE),),
 )
 KR = instrument(
