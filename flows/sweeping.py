@@ -192,7 +192,7 @@ def work_on(
     claims: list[Claim] = []
     report = Report(at=now)
     insist(look(office, now))
-    for request in requests:
+    for request in dict.fromkeys(requests):
         taken = office.ledger.claim(now, owner=office.owner, until=now + LEASE, limit=1, request=request)
         claims.extend(taken)
         if not taken and office.ledger.row(request) is None:
@@ -265,7 +265,8 @@ def _one(this: Pass, claim: Claim, report: Report) -> bool:
                 if this.only is None and choose(current.duties, now).due(now):
                     report.failures.append((claim.request, "its provider gives no answer; the next sweep asks again"))
                     return False
-                return step > 0 or _asleep(this, claim.request)
+                # A narrow errand leaves what else is due to the next sweep, which must find it free.
+                return step > 0 or this.only is not None or _asleep(this, claim.request)
             if decision.action in SPOKEN:
                 this.pace.wait(claim.provider)
             began = time.monotonic()

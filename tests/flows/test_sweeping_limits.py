@@ -116,6 +116,24 @@ def test_a_narrow_errand_does_nothing_else(unit: Unit) -> None:
     assert free(unit, request)
 
 
+def test_a_narrow_errand_that_finds_nothing_keeps_nobody_from_what_is_due(unit: Unit) -> None:
+    alpha = unit.play("alpha")
+    (request,) = unit.register()
+    report = work_on(unit.office, [request], only=frozenset({Do.ESCALATE}))
+    assert (report.done, report.failures) == ([], [])
+    sweep(unit.office)
+    assert alpha.effects(request, Action.SEND, 1) == 1, "it was due all the time"
+
+
+def test_what_is_named_twice_is_worked_on_once_and_nothing_failed(unit: Unit) -> None:
+    alpha = unit.play("alpha")
+    (request,) = unit.register()
+    report = work_on(unit.office, [request, request])
+    assert not report.failed
+    assert report.looked_at == 1
+    assert alpha.effects(request, Action.SEND, 1) == 1
+
+
 def test_a_request_that_is_not_there_is_said_and_one_that_is_taken_too(unit: Unit) -> None:
     (request,) = unit.register()
     now = unit.office.now()
