@@ -29,6 +29,7 @@ from typing import Any
 
 from flows import intake, settings, sweeping
 from flows.office import Office, key_of, open_office
+from flows.reindexing import digest
 from flows.settings import Settings
 from ledger import tree
 from ledger.canonical import instant, read_instant
@@ -146,7 +147,7 @@ def fill(office: Office, asleep: int, *, due: int = DUE, own_facts: bool = True)
     for model in itertools.chain(sleeping.values(), waking.values()):
         office.append(model.row.request, [("released", {})])  # the models themselves are over
     # Every row is as this program and this policy make it: the first sweep need not index them anew.
-    office.ledger.beat("policy", office.now(), {"digest": sweeping._digest(office)})
+    office.ledger.beat("policy", office.now(), {"digest": digest(office)})
     return references
 
 

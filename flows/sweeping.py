@@ -7,21 +7,20 @@ exit status.
 
 from __future__ import annotations
 
-import hashlib
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import cache
-from pathlib import Path
 
 from flows.acting import Done, act
 from flows.doubts import insist, look
+from flows.faults import own_fault
+from flows.history import Folded
 from flows.lanes import BATCH, Pace
 from flows.office import Office
-from flows.telling import own_fault
+from flows.reindexing import asleep, digest, index_is_current
 from ledger.interface import Claim, Event, Json, LeaseLost, LedgerBusy, LedgerError, Project, Row
 from timeline.decide import Decision, Do, choose
 
@@ -98,9 +97,9 @@ class Pass:
         """Whether nothing new is to be begun."""
         return self.stop.is_set() or (self.ends is not None and self.office.now() >= self.ends)
 
-    def choose(self, wanted: tuple[Decision, ...], provider: str) -> Decision:
-        """The duty to do now among those that may be done."""
-        silent = self.lost.get(provider, 0.0) >= PATIENCE
+    def choose(self, wanted: tuple[Decision, ...], provider: str, *, mute: bool = False) -> Decision:
+        """The duty to do now among those that may be done. `mute`: nothing is to be said to the provider."""
+        silent = mute or self.lost.get(provider, 0.0) >= PATIENCE
         if self.only is not None or silent:
             may = (frozenset(Do) if self.only is None else self.only) - (SPOKEN if silent else frozenset())
             wanted = tuple(each for each in wanted if each.action in may)
@@ -247,9 +246,11 @@ def _one(this: Pass, claim: Claim, report: Report) -> bool:
     """Decide and act on one request until nothing more is due; gives whether its lease may be given back.
 
     A request that does not settle, or whose provider is not spoken to any more, keeps it until it runs out:
-    nobody hammers it, and this sweep ends.
+    nobody hammers it, and this sweep ends. Where a word to the provider fails by a fault of ours, or damage,
+    nothing more is said to it, but what concerns our people, and the lapse, is still done.
     """
     office, now = this.office, this.now
+    mute = False
     try:
         for step in range(STEPS):
             if this.stop.is_set():
@@ -260,46 +261,63 @@ def _one(this: Pass, claim: Claim, report: Report) -> bool:
                 claim = office.ledger.renew(claim, until=at + LEASE, now=at)
             report.looked_at += step == 0
             current = office.histories.current(claim.request)
-            decision = this.choose(current.duties, claim.provider)
+            decision = this.choose(current.duties, claim.provider, mute=mute)
+            if mute and not decision.due(now):
+                return False
             if not decision.due(now):
                 if this.only is None and choose(current.duties, now).due(now):
                     report.failures.append((claim.request, "its provider gives no answer; the next sweep asks again"))
                     return False
                 # A narrow errand leaves what else is due to the next sweep, which must find it free.
-                return step > 0 or this.only is not None or _asleep(this, claim.request)
-            if decision.action in SPOKEN:
-                this.pace.wait(claim.provider)
-            began = time.monotonic()
-            done = act(office, claim, current.hold, decision)
-            report.done.append(done)
-            if done.failed:
-                report.failures.append((claim.request, done.failed))
-                if decision.action in SPOKEN:
-                    cost = time.monotonic() - began
-                    this.lost[claim.provider] = this.lost.get(claim.provider, 0.0) + cost
-            if this.progress:
-                with suppress(OSError):  # nobody listens any more: no fault of the request
-                    this.progress(done)
+                return step > 0 or this.only is not None or asleep(office, claim.request, now)
+            try:
+                _do(this, claim, current, decision, report)
+            except (LeaseLost, LedgerBusy):
+                raise
+            except Exception as error:
+                if decision.action not in SPOKEN:
+                    raise
+                _at_fault(this, claim, report, error, so="nothing is said to its provider")
+                mute = True
         report.failures.append((claim.request, f"did not settle in {STEPS} steps; the next sweep goes on"))
     except LeaseLost:
         report.failures.append((claim.request, "its lease ran out; another worker has it"))
-    except LedgerError as error:
+    except LedgerBusy as error:
         report.failures.append((claim.request, str(error)))
-    except Exception as error:  # one bad request must not hide the next; the type alone is safe to show
-        what = f"{type(error).__name__} in {place(error)}: a fault of Holdfast"
-        report.failures.append((claim.request, what))
-        own_fault(office, claim, what)
+    except Exception as error:  # one bad request must not hide the next
+        _at_fault(this, claim, report, error, so="nothing is done about this request")
     return False
 
 
-def _asleep(this: Pass, request: str) -> bool:
-    """Have the index say when a request is due, which nothing is to be done for now; gives whether it does.
+def _do(this: Pass, claim: Claim, current: Folded, decision: Decision, report: Report) -> None:
+    """Carry out one decision, at the provider's pace, and report it."""
+    if decision.action in SPOKEN:
+        this.pace.wait(claim.provider)
+    began = time.monotonic()
+    done = act(this.office, claim, current.hold, decision)
+    report.done.append(done)
+    if done.failed:
+        report.failures.append((claim.request, done.failed))
+        if decision.action in SPOKEN:
+            cost = time.monotonic() - began
+            this.lost[claim.provider] = this.lost.get(claim.provider, 0.0) + cost
+    if this.progress:
+        with suppress(OSError):  # nobody listens any more: no fault of the request
+            this.progress(done)
 
-    It was made by another policy or program. A row that stayed due would be claimed again and again.
-    """
-    this.office.ledger.reindex([request], this.office.histories.project)
-    row = this.office.ledger.row(request)
-    return row is None or row.next_at is None or row.next_at > this.now
+
+def _at_fault(this: Pass, claim: Claim, report: Report, error: Exception, *, so: str) -> None:
+    """Report what cannot be done about a request, and tell a person."""
+    what = _said(error)
+    report.failures.append((claim.request, what))
+    own_fault(this.office, claim, what, so=so)
+
+
+def _said(error: Exception) -> str:
+    """What went wrong, in words that are safe to show: of what the ledger did not say, the type alone."""
+    if isinstance(error, LedgerError):
+        return str(error)
+    return f"{type(error).__name__} in {place(error)}: a fault of Holdfast"
 
 
 def place(error: BaseException) -> str:
@@ -320,16 +338,16 @@ def follow_policy(this: Pass, failures: list[tuple[str, str]]) -> Iterator[int]:
     office = this.office
     if index_is_current(office):
         return
-    digest, last = _digest(office), office.ledger.last_beat("policy-part")
-    after = str(last[1].get("after", "")) if last is not None and last[1].get("digest") == digest else ""
+    mark, last = digest(office), office.ledger.last_beat("policy-part")
+    after = str(last[1].get("after", "")) if last is not None and last[1].get("digest") == mark else ""
     while part := office.ledger.open_requests(after=after, limit=PART):
         if this.over:
             return
         yield _index_anew(office, part, failures)
         after = part[-1]
-        office.ledger.beat("policy-part", office.now(), {"digest": digest, "after": after})
+        office.ledger.beat("policy-part", office.now(), {"digest": mark, "after": after})
     office.ledger.beat("policy-part", office.now(), {})
-    office.ledger.beat("policy", office.now(), {"digest": digest})
+    office.ledger.beat("policy", office.now(), {"digest": mark})
 
 
 def _index_anew(office: Office, part: Sequence[str], failures: list[tuple[str, str]]) -> int:
@@ -342,15 +360,8 @@ def _index_anew(office: Office, part: Sequence[str], failures: list[tuple[str, s
         if len(part) > 1:
             middle = len(part) // 2
             return sum(_index_anew(office, half, failures) for half in (part[:middle], part[middle:]))
-        what = f"{type(error).__name__} in {place(error)}: a fault of Holdfast"
-        failures.append((part[0], str(error) if isinstance(error, LedgerError) else what))
+        failures.append((part[0], _said(error)))
         return 0
-
-
-def index_is_current(office: Office) -> bool:
-    """Whether the index was last made by this program under this policy."""
-    last = office.ledger.last_beat("policy")
-    return last is not None and last[1].get("digest") == _digest(office)
 
 
 def provable(office: Office) -> Project:
@@ -371,15 +382,3 @@ def provable(office: Office) -> Project:
         return replace(row, **same, gap_days_p90=stored.gap_days_p90, level=stored.level, matters=stored.matters)
 
     return settled
-
-
-def _digest(office: Office) -> str:
-    return hashlib.sha256(f"{office.policy!r} {_program()}".encode()).hexdigest()
-
-
-@cache
-def _program() -> str:
-    """The digest of the code that computes the index: another version may say other words for the same thing."""
-    rooms = Path(__file__).resolve().parent.parent
-    files = [*sorted((rooms / "timeline").glob("*.py")), rooms / "flows" / "history.py"]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()

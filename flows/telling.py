@@ -14,9 +14,8 @@ import smtplib
 import ssl
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from email.message import EmailMessage
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -24,7 +23,6 @@ from urllib.parse import unquote, urlsplit
 from flows.catalogue import RungChannels
 from flows.office import Office
 from flows.settings import Settings
-from ledger.interface import Claim, Json
 from timeline.decide import Decision
 from timeline.state import Hold
 
@@ -33,6 +31,9 @@ SMTP_TIMEOUT = 15.0
 
 HERE = ("stderr", "drop")
 """Channels that end on this machine: they count as told only where a level has no other."""
+
+FAULT = "fault"
+"""The matter of a request that we cannot work on (`flows.faults`)."""
 
 NEXT = "Nobody answers: the next level is told.\n"
 
@@ -78,7 +79,7 @@ class Message:
             f"Request {self.request}{whose}, state {self.state}.\n{ends}\n\n"
             f"See it:          holdfast show {self.request}\n"
             f"Say you have it: holdfast record escalation-acknowledged {self.request} --about {self.about}\n"
-            + ("Told again each day until it is mended.\n" if self.about == "fault" else NEXT)
+            + (f"{NEXT}It is told again until it is mended.\n" if self.about == FAULT else NEXT)
         )
 
     @property
@@ -200,56 +201,6 @@ def tell(office: Office, hold: Hold, decision: Decision, *, provider: str, case:
         because=decision.because,
         state=str(hold.state),
         strict_on=expiry.strict_on.isoformat() if expiry else "",
-        at=office.now(),
-    )
-    return deliver(office.settings, channels, message)
-
-
-def own_fault(office: Office, claim: Claim, what: str) -> None:
-    """Record that we cannot work on a request, and tell a person, once a day: no other rung would.
-
-    Where even that cannot be recorded, it is told all the same; the report and the exit status have it anyway.
-    """
-    told_lately = False
-    with suppress(Exception):
-        events = office.ledger.events(claim.request)
-        lately = office.now() - timedelta(days=1)
-        told_lately = any(
-            each.kind == "escalated" and each.body.get("about") == "fault" and each.at > lately for each in events
-        )
-    if told_lately:
-        return
-    because = f"{what}; nothing is done about this request until it is mended"
-    told = _tell_fault(office, claim.request, claim.provider, because)
-    body: dict[str, Json] = {
-        "about": "fault",
-        "level": 1,
-        "who": told.who,
-        "because": because,
-        "delivered": told.delivered,
-        "deliveries": [dict(each) for each in told.deliveries],
-    }
-    with suppress(Exception):  # the history itself may be what cannot be read
-        office.append(claim.request, [("escalated", body)], claim=claim)
-
-
-def _tell_fault(office: Office, request: str, provider: str, because: str) -> Told:
-    """Tell the first level that Holdfast itself cannot work on a request."""
-    rung = office.policy.ladder[0]
-    channels = next(each for each in office.catalogue.rung_channels if each.level == rung.level)
-    row = None
-    with suppress(Exception):  # it may be the ledger that cannot be read
-        row = office.ledger.row(request)
-    message = Message(
-        request=request,
-        case=row.case if row else "",
-        provider=provider,
-        about="fault",
-        level=rung.level,
-        who=rung.who,
-        because=because,
-        state=row.state if row else "",
-        strict_on=row.strict_on if row else "",
         at=office.now(),
     )
     return deliver(office.settings, channels, message)
