@@ -14,8 +14,10 @@ from datetime import date, datetime
 from typing import Any
 
 from flows.hearing import News, read
+from flows.history import Folded
 from flows.office import Office, key_of
 from flows.orders import reason
+from flows.pen import Pen
 from flows.retrying import patiently
 from flows.routes import Route, abilities_of, named, taken
 from flows.telling import tell
@@ -47,13 +49,13 @@ class Done:
     person: bool = False
 
 
-def act(office: Office, claim: Claim, hold: Hold, decision: Decision) -> Done:
-    """Carry out one decision on a request whose lease we hold.
+def act(office: Office, claim: Claim, read: Folded, decision: Decision) -> Done:
+    """Carry out one decision on a request whose lease we hold, and whose history was read.
 
     A provider's failure is an outcome, recorded and reported in `Done.failed`; only `LedgerError` (nothing
-    could be recorded) and programming errors are raised.
+    could be recorded), `Overtaken` (decide anew) and programming errors are raised.
     """
-    doing: dict[Do, Callable[[Office, Claim, Hold, Decision], tuple[str, str]]] = {
+    doing: dict[Do, Callable[[Office, Pen, Hold, Decision], tuple[str, str]]] = {
         Do.SEND: _say,
         Do.EXTEND: _say,
         Do.RELEASE: _say,
@@ -64,9 +66,10 @@ def act(office: Office, claim: Claim, hold: Hold, decision: Decision) -> Done:
         Do.ESCALATE: _escalate,
         Do.LAPSE: _lapse,
     }
+    hold, pen = read.hold, Pen(office=office, claim=claim, count=read.count)
     because = decision.because
     decision = decision._replace(words=lambda: because)  # put into words once
-    result, failed = doing[decision.action](office, claim, hold, decision)
+    result, failed = doing[decision.action](office, pen, hold, decision)
     about = f" {decision.about}" if decision.about and decision.action is Do.ESCALATE else ""
     return Done(
         request=hold.request,
@@ -79,7 +82,7 @@ def act(office: Office, claim: Claim, hold: Hold, decision: Decision) -> Done:
     )
 
 
-def _say(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tuple[str, str]:
+def _say(office: Office, pen: Pen, hold: Hold, decision: Decision) -> tuple[str, str]:
     """Send, extend, release, announce or clarify: the acts that have an effect at the provider.
 
     A channel that cannot say it sends nothing, so the next one is taken at once; what the provider refused is not
@@ -90,15 +93,15 @@ def _say(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tuple[
     attempt = known.attempt if known else 0
     facts = office.facts(hold.request)
     try:
-        ways = _ways(office, claim.provider, hold, action, known, facts=facts)
+        ways = _ways(office, pen.claim.provider, hold, action, known, facts=facts)
     except ConfigurationError as error:
         base, intent = _begin(hold, decision, attempt + 1)
-        office.append(hold.request, [("intent", intent), _not_set_up(base, error)], claim=claim)
+        pen.write([("intent", intent), _not_set_up(base, error)])
         return "not sent", str(error)
     by_person: tuple[str, str] | None = None
     outcome = "unsupported", "there is no channel"
     for number, route in enumerate(ways, 1):
-        outcome = _say_over(office, claim, hold, decision, route=route, attempt=attempt + number, facts=facts)
+        outcome = _say_over(office, pen, hold, decision, route=route, attempt=attempt + number, facts=facts)
         if outcome[0] != "unsupported":
             return outcome
         if by_person is None and route.capabilities.person:
@@ -130,7 +133,7 @@ def _begin(hold: Hold, decision: Decision, attempt: int) -> tuple[dict[str, Json
 
 def _say_over(
     office: Office,
-    claim: Claim,
+    pen: Pen,
     hold: Hold,
     decision: Decision,
     *,
@@ -149,7 +152,7 @@ def _say_over(
             hold, action, decision.sequence, addressee=route.addressee, until=until, because=because, facts=facts
         )
     except ConfigurationError as error:
-        office.append(hold.request, [("intent", intent), _not_set_up(base, error)], claim=claim)
+        pen.write([("intent", intent), _not_set_up(base, error)])
         return "not sent", str(error)
     intent |= {"channel": adapter.channel, "route": route.id}
     can = abilities_of(adapter.capabilities)
@@ -157,30 +160,30 @@ def _say_over(
         intent["abilities"] = list[Json](named(can))
     begun: News = [("intent", intent)]
     if not adapter.capabilities.person:
-        office.append(hold.request, begun, claim=claim)
+        pen.write(begun)
         begun = []
     # Nothing leaves by a person's channel: cut off before its packet is recorded, nothing is in doubt.
     try:
-        answer = patiently(lambda: _speak(office, claim, adapter, order), sleep=office.sleep)
+        answer = patiently(lambda: _speak(office, pen.claim, adapter, order), sleep=office.sleep)
     except ConfigurationError as error:
-        office.append(hold.request, [*begun, _not_set_up(base, error)], claim=claim)
+        pen.write([*begun, _not_set_up(base, error)])
         return "not sent", str(error)
     except ProviderError as error:
         kind, body = _outcome(error)
         seals: list[Sealed] = []
         proof = _proof(office, hold, error.exchange, seals) | _packet(office, hold, error, seals)
-        office.append(hold.request, [*begun, (kind, base | body | proof)], claim=claim, seals=seals)
+        pen.write([*begun, (kind, base | body | proof)], seals=seals)
         return kind, error.reason
     over: dict[str, Json] = {"channel": adapter.channel, "route": route.id}
     # The clocks run from the earliest instant at which it can have left.
     return _answered(
-        office, claim, hold, order, base=base | over, answer=answer, sent_at=order.made_at, begun=begun
+        office, pen, hold, order, base=base | over, answer=answer, sent_at=order.made_at, begun=begun
     ), ""
 
 
 def _answered(
     office: Office,
-    claim: Claim,
+    pen: Pen,
     hold: Hold,
     order: Order,
     *,
@@ -194,7 +197,7 @@ def _answered(
     sent = dict(base) | _proof(office, hold, answer.exchange, seals)
     said = [(kind, body, sent_at) for kind, body in (*begun, ("sent", sent), *_stops(hold, order))]
     news = read(hold, order.action, order.sequence, answer)
-    office.append(hold.request, [*said, *news], claim=claim, seals=seals)
+    pen.write([*said, *news], seals=seals)
     return _said(answer, [kind for kind, _ in news])
 
 
@@ -309,7 +312,7 @@ def _said(answer: Answer, kinds: Sequence[str]) -> str:
     return text
 
 
-def _look_up(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tuple[str, str]:
+def _look_up(office: Office, pen: Pen, hold: Hold, decision: Decision) -> tuple[str, str]:
     """Ask what became of an act whose outcome is not known."""
     action = Action(decision.about)
     base: dict[str, Json] = {"action": str(action), "sequence": decision.sequence}
@@ -317,45 +320,45 @@ def _look_up(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tu
     assert known is not None  # noqa: S101 - only a begun act is looked up
     facts = office.facts(hold.request)
     try:
-        route = taken(office.routes(hold, claim.provider, facts), known.route, known.channel)
+        route = taken(office.routes(hold, pen.claim.provider, facts), known.route, known.channel)
         adapter = office.adapter(route)
         until = asked_until(hold, action, decision.sequence, office.now())
         order = office.order(hold, action, decision.sequence, addressee=route.addressee, until=until, facts=facts)
         found = patiently(lambda: adapter.find(order), sleep=office.sleep)
     except ConfigurationError as error:
-        office.append(hold.request, [("outcome-unknown", base | {"reason": f"our set-up: {error}"})], claim=claim)
+        pen.write([("outcome-unknown", base | {"reason": f"our set-up: {error}"})])
         return "still unknown", str(error)
     except ProviderError as error:
-        office.append(hold.request, [("outcome-unknown", base | {"reason": error.reason})], claim=claim)
+        pen.write([("outcome-unknown", base | {"reason": error.reason})])
         return "still unknown", error.reason
     if found is None:
-        office.append(hold.request, [("absent", base)], claim=claim)
+        pen.write([("absent", base)])
         return "the provider does not have it: it will be sent again", ""
     over: dict[str, Json] = {"channel": adapter.channel, "route": route.id, "found": True}
-    said = _answered(office, claim, hold, order, base=base | over, answer=found, sent_at=known.began_at)
+    said = _answered(office, pen, hold, order, base=base | over, answer=found, sent_at=known.began_at)
     return f"the provider has it: {said}", ""
 
 
-def _poll(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tuple[str, str]:
+def _poll(office: Office, pen: Pen, hold: Hold, decision: Decision) -> tuple[str, str]:
     """Ask how the request stands."""
     facts = office.facts(hold.request)
     try:
-        route = taken(office.routes(hold, claim.provider, facts), hold.route, hold.channel)
+        route = taken(office.routes(hold, pen.claim.provider, facts), hold.route, hold.channel)
         adapter = office.adapter(route)
         order = office.order(hold, Action.STATUS, 1, addressee=route.addressee, facts=facts)
         answer = patiently(lambda: adapter.status(order), sleep=office.sleep)
     except (ProviderError, ConfigurationError) as error:
         reason = error.reason if isinstance(error, ProviderError) else f"our set-up: {error}"
-        office.append(hold.request, [("poll-failed", {"reason": reason})], claim=claim)
+        pen.write([("poll-failed", {"reason": reason})], anyhow=True)
         return "no answer", reason
     news = read(hold, Action.STATUS, 1, answer)
-    office.append(hold.request, [("polled", {"state": str(answer.state)}), *news], claim=claim)
+    pen.write([("polled", {"state": str(answer.state)}), *news])
     return _said(answer, [kind for kind, _ in news]), ""
 
 
-def _escalate(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tuple[str, str]:
+def _escalate(office: Office, pen: Pen, hold: Hold, decision: Decision) -> tuple[str, str]:
     """Tell a person; that telling failed is an event too, and the next level hears of it."""
-    told = tell(office, hold, decision, provider=claim.provider, case=office.case(hold.request))
+    told = tell(office, hold, decision, provider=pen.claim.provider, case=office.case(hold.request))
     body: dict[str, Json] = {
         "about": decision.about,
         "level": decision.level,
@@ -364,14 +367,14 @@ def _escalate(office: Office, claim: Claim, hold: Hold, decision: Decision) -> t
         "delivered": told.delivered,
         "deliveries": [dict(each) for each in told.deliveries],
     }
-    office.append(hold.request, [("escalated", body)], claim=claim)
+    pen.write([("escalated", body)], anyhow=True)
     if told.delivered:
         return f"told {told.who} (level {decision.level})", ""
     return "could not be told", f"{told.who} could not be told (level {decision.level}): {told.why}"
 
 
-def _lapse(office: Office, claim: Claim, hold: Hold, decision: Decision) -> tuple[str, str]:
+def _lapse(office: Office, pen: Pen, hold: Hold, decision: Decision) -> tuple[str, str]:
     expiry = hold.expiry
     on = expiry.strict_on if expiry else office.now().date()
-    office.append(hold.request, [("lapsed", {"strict_on": on.isoformat(), "because": decision.because})], claim=claim)
+    pen.write([("lapsed", {"strict_on": on.isoformat(), "because": decision.because})])
     return "LAPSED", decision.because

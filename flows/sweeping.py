@@ -20,6 +20,7 @@ from flows.faults import own_fault
 from flows.history import Folded
 from flows.lanes import BATCH, Pace
 from flows.office import Office
+from flows.pen import Overtaken
 from flows.reindexing import asleep, digest, index_is_current
 from ledger.interface import Claim, Event, Json, LeaseLost, LedgerBusy, LedgerError, Project, Row
 from timeline.decide import Decision, Do, choose
@@ -271,7 +272,8 @@ def _one(this: Pass, claim: Claim, report: Report) -> bool:
                 # A narrow errand leaves what else is due to the next sweep, which must find it free.
                 return step > 0 or this.only is not None or asleep(office, claim.request, now)
             try:
-                _do(this, claim, current, decision, report)
+                with suppress(Overtaken):  # somebody has entered something: it is read, and decided anew
+                    _do(this, claim, current, decision, report)
             except (LeaseLost, LedgerBusy):
                 raise
             except Exception as error:
@@ -294,7 +296,7 @@ def _do(this: Pass, claim: Claim, current: Folded, decision: Decision, report: R
     if decision.action in SPOKEN:
         this.pace.wait(claim.provider)
     began = time.monotonic()
-    done = act(this.office, claim, current.hold, decision)
+    done = act(this.office, claim, current, decision)
     report.done.append(done)
     if done.failed:
         report.failures.append((claim.request, done.failed))
