@@ -1,6 +1,7 @@
 """A process that is stopped for longer than its lease, at any call, and goes on while another has done its work.
 
-And a clock that is set by an hour, forwards or back, at any call. Nothing may be said twice because of it.
+And a clock that is set by an hour, forwards or back, at any call, and a person's entry from another process at any
+call. Nothing may be said twice because of it, and nothing that the entry has made wrong.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from crash_points import WITHIN, Line
 from crash_world import LEASE, World, broken_invariants
 from test_crash_injection import READS, begun, finish, undisturbed
 
-from flows import sweeping
+from flows import asking, sweeping
 from flows.office import Office, open_office
 from ledger.interface import LedgerError
 from providers.sandbox.server import Sandbox
@@ -97,6 +98,52 @@ def stopped(world: World) -> None:
         for _ in range(2):
             sweeping.sweep(other)
             other.settings = replace(other.settings, simulated=other.now() + LEASE)
+    finally:
+        other.close()
+
+
+OVERTAKEN = ["extension", "look-up of an extension that was lost"]
+
+
+@pytest.mark.parametrize("name", OVERTAKEN)
+def test_a_release_that_is_asked_for_at_any_call_is_heard_by_every_act_not_yet_begun(
+    name: str, sandbox: Sandbox, folder: Path
+) -> None:
+    story, player = STORIES[name], f"overtaken-{OVERTAKEN.index(name)}"
+    template = begun(story, World(home=folder / "template", sandbox=sandbox, player=player))
+    calm, calls = undisturbed(story, template)
+    calm.close()
+    wrong: list[str] = []
+    before = 0
+    for at, call in enumerate(calls, 1):
+        if call in READS or call.endswith(WITHIN):
+            continue  # within a transaction on SQLite nobody else writes to the file
+        world = template.copied(folder / str(at), f"{player}-{at}")
+        found = disturbed(story, world, Line(at, happens=partial(asked_to_release, world)))
+        (request,) = world.requests()
+        said = [(each.kind, each.body.get("action")) for each in world.office.ledger.events(request)]
+        asked = said.index(("release-asked", None))
+        if ("intent", "extend") in said[asked:]:
+            found.append("it was extended after its release was asked for")
+        extended = ("sent", "extend") in said
+        before += not extended
+        effects = world.effects()
+        if (effects[request, "release", 1], effects[request, "extend", 1]) != (1, extended):
+            found.append(f"the provider was told {effects}")
+        if str(world.office.hold(request).state) != "released":
+            found.append(f"it is {world.office.hold(request).state}")
+        world.close()
+        wrong += [f"asked for before call {at}, {call}: {each}" for each in found]
+    assert not wrong, "\n".join(wrong)
+    assert 0 < before < len(calls), "before the intent, and after it"
+
+
+def asked_to_release(world: World) -> None:
+    """Another process has a person's wish to let go of the hold."""
+    other = open_office(world.office.settings, catalogue=world.office.catalogue)
+    try:
+        (row,) = other.ledger.rows(open_only=False)
+        asking.release(other, row.request, because="the wrong account", by="Duty officer")
     finally:
         other.close()
 
