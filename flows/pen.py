@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from flows.office import Office
-from ledger.interface import Claim, Event, Json
+from ledger.interface import Claim, Duplicate, Event, Json
 from ledger.vault import Sealed
 
 
@@ -48,7 +48,13 @@ class Pen:
             LedgerError: nothing was written.
         """
         look = None if self.begun or anyhow else self._look(len(events))
-        self.office.append(self.claim.request, events, claim=self.claim, seals=seals, unless=look)
+        request = self.claim.request
+        try:
+            self.office.append(request, events, claim=self.claim, seals=seals, unless=look)
+        except Duplicate as error:
+            if len(self.office.ledger.events(request)) != self.count:
+                raise Overtaken from error  # another program has begun the same act
+            raise
         self.count += len(events)  # an entry that came in between still shows at the next step
         self.begun = events[-1][0] == "intent"
 

@@ -83,6 +83,17 @@ def test_what_a_person_has_just_sent_is_not_sent_by_machine_too(unit: Unit) -> N
     assert free(unit, request)
 
 
+def test_an_act_that_another_program_has_just_begun_is_asked_about_and_no_fault_of_ours(unit: Unit) -> None:
+    alpha = unit.play("alpha")
+    (request,) = unit.register()
+    begun = {"action": "send", "sequence": 1, "attempt": 1, "key": "k", "channel": "", "because": "of a backup"}
+    Meanwhile(unit, "intent", lambda: unit.office.append(request, [("intent", begun)]))
+    report = unit.sweep()
+    assert [each.action for each in report.done][:2] == ["look-up", "send"]
+    assert not report.failed
+    assert alpha.effects(request, Action.SEND, 1) == 1
+
+
 def test_what_was_just_extended_is_not_extended_again(unit: Unit) -> None:
     alpha, request = in_force(unit)
     unit.at(IN_WINDOW)
