@@ -145,7 +145,7 @@ def verify(files: tuple[Path, ...], as_json: bool) -> None:
                   3 there is no ledger, or it cannot be read now
     """
     from desk.heads import compared, in_words, sources, table, unfit
-    from flows.sweeping import index_is_current
+    from flows.reindexing import index_is_current
     from flows.verifying import verify_all
     from flows.words import number
 
