@@ -68,6 +68,10 @@ class NoIntent(WrongLedger):
     def wrong(self, events: Sequence[NewEvent]) -> Sequence[NewEvent]:
         return [each for each in events if each.kind != "intent"]
 
+    def append(self, request: str, events: Sequence[NewEvent], *rest: Any, **more: Any) -> tuple[Event, ...]:
+        """Nothing at all where an intent was all that there was."""
+        return super().append(request, events, *rest, **more) if self.wrong(events) or not events else ()
+
 
 class AnsweredByItself(WrongLedger):
     """Having told somebody is taken for an answer: nobody else is ever told."""
