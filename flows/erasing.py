@@ -13,19 +13,17 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 
 from flows import four_eyes
 from flows.office import Office
 from flows.replying import ReplyError
+from flows.sweeping import LEASE
 from ledger.interface import Claim, Json, LedgerBusy
 from ledger.vault import Erased
 from providers.reading import Accounts
 from timeline.decide import duties
 from timeline.state import Hold, State
-
-LEASE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -22,6 +22,7 @@ from datetime import datetime, timedelta
 from flows.inbox import News, proposal_body, proposed, settlement
 from flows.office import Office
 from flows.replying import ReplyError, name_no_account
+from flows.sweeping import LEASE, place
 from flows.telling import Notice, deliver
 from ledger.ids import read_request_id
 from ledger.interface import Json, LeaseLost, LedgerError
@@ -43,7 +44,7 @@ PATIENCE = 60.0
 """Seconds after which a pass begins no other message: what falls due waits behind it."""
 MOST_OPEN = 50
 """Open messages of one request; more is a flood, and stays in the mailbox for a person."""
-LEASE, DAY = timedelta(minutes=5), timedelta(days=1)
+DAY = timedelta(days=1)
 FAILURES_UNTIL_TOLD = 3
 """Passes in a row that cannot read the mailbox until a person is told; then once a day."""
 AUTHSERV = "HOLDFAST_MAIL_AUTHSERV"
@@ -376,8 +377,6 @@ def _what(error: Exception) -> str:
     """What went wrong; of a fault of ours not its text, which may quote the message."""
     if isinstance(error, Unavailable | ConfigurationError):
         return str(error)
-    from flows.sweeping import place
-
     return f"{type(error).__name__} in {place(error)}: a fault of Holdfast"
 
 

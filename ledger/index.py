@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
-from ledger.canonical import instant, read_instant
-from ledger.interface import ItemRow, Row
+from ledger.canonical import in_utc, instant, read_instant
+from ledger.interface import CLOCKS_DIFFER, ItemRow, Row
 
 COLUMNS = (
     "request",
@@ -73,6 +74,11 @@ def narrowed(case: str, *, for_people: bool, mark: str) -> tuple[str, tuple[str,
     """Conditions that narrow a query of rows, and the values of their marks ("?", "%s"). See `Ledger.rows`."""
     conditions = f" AND case_ref = {mark}" * bool(case) + " AND matters > 0" * for_people
     return conditions, (case,) * bool(case)
+
+
+def of_leases(now: datetime, until: datetime) -> dict[str, str]:
+    """What a claim judges another's lease by, for its statements: it holds if it ends after `now` and by `latest`."""
+    return {"now": instant(in_utc(now, "now")), "latest": instant(in_utc(until, "until") + CLOCKS_DIFFER)}
 
 
 def row_of(columns: Sequence[Any], items: Sequence[Sequence[Any]] = ()) -> Row:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from ledger.canonical import Identity, Json, in_utc
@@ -102,6 +102,9 @@ class Tally:
     for_people: int
     at_risk: int
 
+
+CLOCKS_DIFFER = timedelta(minutes=5)
+"""How much later than one asked for now another's lease may end. A later one was given by a clock that was wrong."""
 
 Unless = Callable[[], None] | None
 Project = Callable[[Sequence[Event]], Row]
@@ -288,6 +291,10 @@ class Ledger(Protocol):
         """Take leases on due requests that nobody holds (or whose lease ended by `now`), most urgent first.
 
         None of the providers in `spare`. With `request`, only that one, due or not.
+
+        A lease that ends more than `CLOCKS_DIFFER` after `until` is free too: its clock was ahead, and was set right.
+        Who still has it learns by `LeaseLost` that it is gone. So all who work on one ledger ask for leases of the
+        same length, by a clock that is read anew, or nearly: nobody's rightful lease is that much longer.
         """
 
     def renew(self, claim: Claim, *, until: datetime, now: datetime) -> Claim:

@@ -45,11 +45,12 @@ URGENT = f"""WITH RECURSIVE ranks (rank) AS (
     ) AS found WHERE ranks.rank IS NOT NULL LIMIT %(limit)s
 )"""
 DUE = f"{URGENT.format(narrowed='', locked='')} SELECT {ROW} FROM due ORDER BY rank, next_at, request"
-FREE = "NOT coalesce((SELECT leases.until > %(now)s FROM leases WHERE leases.request = requests.request), false)"
+FREE = """NOT coalesce((SELECT leases.until > %(now)s AND leases.until <= %(latest)s FROM leases
+    WHERE leases.request = requests.request), false)"""
 LEASE = """INSERT INTO leases (request, owner, token, until)
     SELECT request, %(owner)s, 1, %(until)s FROM due ORDER BY request
     ON CONFLICT (request) DO UPDATE SET owner = excluded.owner, token = leases.token + 1, until = excluded.until
-    WHERE leases.until <= %(now)s RETURNING request, token"""
+    WHERE leases.until <= %(now)s OR leases.until > %(latest)s RETURNING request, token"""
 CLAIM = (
     URGENT.format(
         narrowed=f"AND {FREE} AND provider <> ALL (%(spare)s::text[])", locked="FOR NO KEY UPDATE SKIP LOCKED"

@@ -217,7 +217,7 @@ class PostgresStatements:
     ) -> tuple[Claim, ...]:
         """Take the most urgent due requests that nobody holds."""
         claims: list[Claim] = []
-        bound = {"now": instant(in_utc(now, "now")), "owner": owner, "until": instant(until), "spare": list(spare)}
+        bound = {**index.of_leases(now, until), "owner": owner, "until": instant(until), "spare": list(spare)}
         while len(claims) < limit:
             found = self.run(queries.CLAIM, {**bound, "limit": limit - len(claims)}).fetchall()
             claims += _claims(found, owner, until)
@@ -227,7 +227,7 @@ class PostgresStatements:
 
     def claim_one(self, request: str, now: datetime, *, owner: str, until: datetime) -> tuple[Claim, ...]:
         """Take one request that nobody holds."""
-        bound = {"request": request, "now": instant(in_utc(now, "now")), "owner": owner, "until": instant(until)}
+        bound = {"request": request, **index.of_leases(now, until), "owner": owner, "until": instant(until)}
         return tuple(_claims(self.run(queries.CLAIM_ONE, bound).fetchall(), owner, until))
 
     def is_held(self, claim: Claim) -> bool:

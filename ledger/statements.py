@@ -23,7 +23,8 @@ FEW = 256  # up to so many due, sorting them all is the quickest way
 _EVENT = "seq, request, kind, at, recorded_at, actor, body"
 _ROW = ", ".join(index.COLUMNS)
 _ITEM = ", ".join(index.ITEM_COLUMNS)
-_FREE = "AND NOT EXISTS (SELECT 1 FROM leases WHERE leases.request = requests.request AND leases.until > :now)"
+_FREE = """AND NOT EXISTS (SELECT 1 FROM leases WHERE leases.request = requests.request
+    AND leases.until > :now AND leases.until <= :latest)"""
 _PUT_ROW = f"""INSERT INTO requests ({_ROW}) VALUES ({", ".join("?" * len(index.COLUMNS))})
     ON CONFLICT (request) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in index.COLUMNS[1:])}"""
 _PUT_ITEM = f"""INSERT INTO items (request, {_ITEM}) VALUES (?, ?, ?, ?, ?, ?)
@@ -199,13 +200,13 @@ class SqliteStatements:
         """Take the most urgent due requests that nobody holds."""
         spared = {f"spare{number}": provider for number, provider in enumerate(spare)}
         narrowed = f"{_FREE} AND provider NOT IN ({', '.join(f':{name}' for name in spared)})"
-        bound: dict[str, str | int] = {"now": instant(in_utc(now, "now")), "limit": limit, **spared}
+        bound: dict[str, str | int] = {**index.of_leases(now, until), "limit": limit, **spared}
         found = self._most_urgent("request, provider", bound, narrowed)
         return tuple(self._take(request, provider, owner, until) for request, provider in found)
 
     def claim_one(self, request: str, now: datetime, *, owner: str, until: datetime) -> tuple[Claim, ...]:
         """Take one request that nobody holds."""
-        bound = {"request": request, "now": instant(in_utc(now, "now"))}
+        bound = {"request": request, **index.of_leases(now, until)}
         free = self._connection.execute(f"SELECT provider FROM requests WHERE request = :request {_FREE}", bound)
         return tuple(self._take(request, provider, owner, until) for (provider,) in free.fetchall())
 

@@ -13,7 +13,7 @@ from unit_support import Unit
 from flows import acting, replying, sweeping
 from flows.acting import Done
 from flows.replying import Reply
-from flows.sweeping import PATIENCE, Pass, queue, sweep, work_on
+from flows.sweeping import LEASE, PATIENCE, Pass, queue, sweep, work_on
 from providers.errors import Unavailable
 from providers.interface import Action, Answer, Order
 from providers.memory import MemoryProvider
@@ -148,3 +148,12 @@ def test_a_request_that_is_not_there_is_said_and_one_that_is_taken_too(unit: Uni
 
 def test_all_that_is_said_to_a_provider_counts_against_its_patience() -> None:
     assert {str(action) for action in acting.SPEAK} <= {str(do) for do in sweeping.SPOKEN}
+
+
+def test_a_worker_that_was_killed_while_its_clock_was_ahead_holds_nobody_up(unit: Unit) -> None:
+    unit.play("alpha")
+    (request,) = unit.register()
+    ahead = unit.office.now() + timedelta(days=3)
+    unit.office.ledger.claim(ahead, owner="killed", until=ahead + LEASE, limit=9)
+    assert [each.action for each in unit.sweep().done][:1] == ["send"]
+    assert "sent" in unit.kinds(request)

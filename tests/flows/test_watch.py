@@ -117,7 +117,7 @@ class TestTheHeartbeat:
         (request,) = unit.register("alpha")
         with unit.office() as opened:
             now = opened.now()
-            opened.ledger.claim(now, owner="another", until=now + HOUR, limit=1, request=request)
+            opened.ledger.claim(now, owner="another", until=now + sweeping.LEASE, limit=1, request=request)
         with watching(unit, look_every=timedelta(seconds=0.1)) as running:
             wait_for(unit.beat, seconds=5, what="the first sweep")
             first, until = began(unit), time.monotonic() + 1.5

@@ -14,7 +14,18 @@ import pytest
 from ledger_fold import INSTANT, MINUTE, NOW, SECOND, fold, intent, item, moved, note, registered, row_body
 from ledger_worker import open_at
 
-from ledger.interface import Claim, Duplicate, Event, LeaseLost, Ledger, LedgerError, NewEvent, Row, Tally
+from ledger.interface import (
+    CLOCKS_DIFFER,
+    Claim,
+    Duplicate,
+    Event,
+    LeaseLost,
+    Ledger,
+    LedgerError,
+    NewEvent,
+    Row,
+    Tally,
+)
 from ledger.memory import MOST
 from ledger.tree import check_consistency, check_inclusion, leaf, node
 
@@ -534,6 +545,31 @@ class LedgerContract:
         renewed = ledger.renew(claim, until=late + MINUTE, now=late)
         assert (renewed.token, renewed.until) == (claim.token, late + MINUTE)
         assert ledger.claim(late, owner="two", until=late + MINUTE, limit=9) == ()
+
+    @pytest.mark.parametrize("request_", [None, "HF-A"])
+    def test_a_lease_that_no_clock_in_order_could_have_given_holds_nobody_up(
+        self, ledger: Ledger, request_: str | None
+    ) -> None:
+        ledger.register("HF-A", [registered()], fold, now=NOW)
+        ahead = self.take(ledger, "ahead", NOW + timedelta(days=3))
+        (new,) = ledger.claim(NOW, owner="two", until=NOW + MINUTE, limit=9, request=request_)
+        assert (new.owner, new.until) == ("two", NOW + MINUTE)
+        assert new.token > ahead.token
+        with pytest.raises(LeaseLost, match="ahead no longer has HF-A: stop"):
+            ledger.append("HF-A", [intent()], fold, now=NOW, claim=ahead)
+        assert ledger.claim(NOW, owner="three", until=NOW + MINUTE, limit=9, request=request_) == ()
+        assert ledger.append("HF-A", [intent()], fold, now=NOW, claim=new)[0].seq == 2
+
+    @pytest.mark.parametrize("request_", [None, "HF-A"])
+    def test_a_lease_by_a_clock_that_differs_a_little_is_left_alone(
+        self, ledger: Ledger, request_: str | None
+    ) -> None:
+        ledger.register("HF-A", [registered()], fold, now=NOW)
+        theirs = self.take(ledger, "a clock that is ahead", NOW + CLOCKS_DIFFER)
+        assert ledger.claim(NOW, owner="two", until=NOW + MINUTE, limit=9, request=request_) == ()
+        ledger.append("HF-A", [note()], fold, now=NOW, claim=theirs)
+        almost = NOW + MINUTE - INSTANT
+        assert len(ledger.claim(NOW, owner="two", until=almost, limit=9, request=request_)) == 1
 
     def test_a_lease_given_back_is_free_at_once_and_gone_for_its_owner(self, ledger: Ledger) -> None:
         ledger.register("HF-A", [registered()], fold, now=NOW)

@@ -629,6 +629,7 @@ def test_what_is_due_is_found_by_an_index_whatever_the_number_asleep(postgres: P
     bound = {
         "now": "2026-11-21T08:00:00.000000Z",
         "until": "2026-11-21T08:01:00.000000Z",
+        "latest": "2026-11-21T08:06:00.000000Z",
         "owner": "a",
         "spare": [],
         "limit": 50,
