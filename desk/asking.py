@@ -83,7 +83,7 @@ def tell_provider(request: str, matter: Matter, ask: Callable[[Office], Hold], *
         Ending: it is recorded, but the provider has not been told.
         LookupError, ReplyError, LedgerError: nothing was recorded.
     """
-    from flows.sweeping import work_on
+    from flows.afterwards import work_on_entered
     from timeline.custody import waiting
 
     with opened() as office:
@@ -95,7 +95,7 @@ def tell_provider(request: str, matter: Matter, ask: Callable[[Office], Hold], *
                 f"  holdfast approve {request} --what {matter.action}",
             )
         with Stopping() as stopping:
-            report = work_on(office, [request], stop=stopping.stop)
+            report = work_on_entered(office, [request], stop=stopping.stop)
         hold = office.hold(request)
     done = matter.is_done(hold)
     said = [each for each in report.done if each.action == matter.action]

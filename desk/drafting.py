@@ -50,12 +50,12 @@ def _send(request: str, by: str, *, as_json: bool) -> None:
     from desk.progress import plain
     from desk.stopping import Stopping
     from flows import planning
+    from flows.afterwards import work_on_entered
     from flows.drafts import send_draft
-    from flows.sweeping import work_on
 
     with opened() as office, Stopping() as stopping:
         requests = send_draft(office, request, by)
-        report = work_on(
+        report = work_on_entered(
             office, requests, progress=plain(tell if as_json else say, reasons=False), stop=stopping.stop
         )
         rows = [row for row in map(office.ledger.row, requests) if row is not None]

@@ -242,16 +242,16 @@ def _drafted(office: Office, case: Case, requests: Sequence[str], *, as_json: bo
 
 def _send(office: Office, requests: Sequence[str], drafts: Drafts, stopping: Stopping, out: Out) -> Report:
     """Send everything; then do what is due because of it, such as telling a person of a gap on day 0."""
-    from flows.sweeping import work_on
+    from flows.afterwards import work_on_entered
 
     providers = [each.request.provider for each in drafts]
     with following(list(zip(requests, providers, strict=True)), out) as progress:
-        report = work_on(office, requests, progress=progress, stop=stopping.stop)
+        report = work_on_entered(office, requests, progress=progress, stop=stopping.stop)
         rows = [row for row in map(office.ledger.row, requests) if row is not None]
         now = office.now()
         due = [row.request for row in rows if row.next_at is not None and row.next_at <= now]
         if due and not stopping.stop.is_set():
-            report.add(work_on(office, due, progress=progress, stop=stopping.stop))
+            report.add(work_on_entered(office, due, progress=progress, stop=stopping.stop))
     return report
 
 

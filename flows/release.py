@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from prefect.client.schemas.objects import State
 
+from flows.afterwards import work_on_entered
 from flows.asking import release
 from flows.entry import Outcome, Run, carry_out
 from flows.forms.fields import Matter, Person, RequestId, form
@@ -16,7 +17,6 @@ from flows.forms.names import named
 from flows.forms.words import acted
 from flows.office import Office
 from flows.replying import ReplyError
-from flows.sweeping import work_on
 from timeline.custody import waits_as_draft
 
 
@@ -51,7 +51,7 @@ def _release(run: Run, *, request: str, because: str, by: str, matter: str) -> O
     if not waits_as_draft(run.office.hold(request)):  # nobody is told of a draft that is withdrawn
         by_one_person(run.office, request)
     release(run.office, request, because=because, by=by, unless=answering(run.office, matter))
-    report = work_on(run.office, [request], progress=run.progress, stop=run.errand.stop, each=run.each)
+    report = work_on_entered(run.office, [request], progress=run.progress, stop=run.errand.stop, each=run.each)
     return acted(run.office, request, report, f"release asked for by {by}")
 
 

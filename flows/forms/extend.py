@@ -6,6 +6,7 @@ from typing import Any
 
 from prefect.client.schemas.objects import State
 
+from flows.afterwards import work_on_entered
 from flows.asking import extend
 from flows.entry import Outcome, Run, carry_out
 from flows.forms.fields import Matter, Person, RequestId
@@ -13,7 +14,6 @@ from flows.forms.flow import form_flow
 from flows.forms.matters import answering
 from flows.forms.names import named
 from flows.forms.words import acted
-from flows.sweeping import work_on
 
 
 @form_flow("extend-request", called=named("extend {request}"))
@@ -28,5 +28,5 @@ async def extend_request(request: RequestId, by: Person, matter: Matter = "") ->
 
 def _extend(run: Run, *, request: str, by: str, matter: str) -> Outcome:
     extend(run.office, request, by=by, unless=answering(run.office, matter))
-    report = work_on(run.office, [request], progress=run.progress, stop=run.errand.stop, each=run.each)
+    report = work_on_entered(run.office, [request], progress=run.progress, stop=run.errand.stop, each=run.each)
     return acted(run.office, request, report, f"extension asked for by {by}")

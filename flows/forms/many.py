@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from prefect.client.schemas.objects import State
 
 from flows.acting import Done
+from flows.afterwards import work_on_entered
 from flows.asking import can_extend, extend, release
 from flows.entry import Outcome, Page, Run, carry_out, in_words
 from flows.forms import choices
@@ -23,7 +24,7 @@ from flows.office import Office
 from flows.pages.markup import plain
 from flows.release import Because, by_one_person
 from flows.replying import ReplyError
-from flows.sweeping import Report, work_on
+from flows.sweeping import Report
 from flows.words import STATES, day, number
 from ledger.interface import LedgerError, Row
 
@@ -232,7 +233,7 @@ class Job:
                 except (ReplyError, LedgerError, LookupError) as error:
                     report.failures.append((request, in_words(error)))
             asked += len(part)
-            report.add(work_on(run.office, part, progress=trouble, stop=run.errand.stop, each=run.each))
+            report.add(work_on_entered(run.office, part, progress=trouble, stop=run.errand.stop, each=run.each))
             run.say(f"{min(start + AT_ONCE, len(requests))} of {len(requests)} looked at")
         left = len(requests) - asked
         text = f"{self.verb} asked for at {number(asked, 'request')}."

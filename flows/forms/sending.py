@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from flows.afterwards import stays, work_on_entered
 from flows.entry import Outcome, Page, Run
 from flows.forms.words import table
 from flows.office import Office
-from flows.sweeping import Report, work_on
+from flows.sweeping import Report
+from ledger.interface import LedgerError
 
 
 def send(run: Run, requests: Sequence[str], what: str) -> Outcome:
@@ -15,14 +17,24 @@ def send(run: Run, requests: Sequence[str], what: str) -> Outcome:
 
     `what` became of these requests before, in words: "2 requests registered".
     """
+    report = Report(at=run.office.now())
+    try:
+        _work(run, requests, report)
+        return _sent(run.office, requests, report, what)
+    except LedgerError as error:
+        report.failures.append(("", stays(error)))
+        text = f"{what}: {', '.join(requests)}. How they stand now cannot be read; do not send the form again."
+        return Outcome(text=text, data={"requests": list(requests)}, report=report)
+
+
+def _work(run: Run, requests: Sequence[str], report: Report) -> None:
     office = run.office
     first = sorted(requests, key=lambda each: office.hold(each).urgency != "emergency")
-    report = work_on(office, first, progress=run.progress, stop=run.errand.stop, each=run.each)
+    report.add(work_on_entered(office, first, progress=run.progress, stop=run.errand.stop, each=run.each))
     rows = [row for row in map(office.ledger.row, first) if row is not None]
     due = [row.request for row in rows if row.next_at is not None and row.next_at <= office.now()]
     if due and not run.errand.stop.is_set():
-        report.add(work_on(office, due, progress=run.progress, stop=run.errand.stop, each=run.each))
-    return _sent(office, requests, report, what)
+        report.add(work_on_entered(office, due, progress=run.progress, stop=run.errand.stop, each=run.each))
 
 
 def _sent(office: Office, requests: Sequence[str], report: Report, what: str) -> Outcome:

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from flows.afterwards import stays
 from flows.office import Office
 from flows.outcome import Outcome
 from flows.sweeping import Report
 from flows.words import ACTIONS, STATES, day, moment, sentence
+from ledger.interface import LedgerError
 from timeline.decide import Decision, choose
 from timeline.state import Hold
 
@@ -38,7 +40,11 @@ def standing(office: Office, hold: Hold, following: Decision, what: str) -> Outc
 
 def acted(office: Office, request: str, report: Report, what: str) -> Outcome:
     """What was asked for and done about one request, how it stands now, and what comes next."""
-    current = office.histories.current(request)
+    try:
+        current = office.histories.current(request)
+    except LedgerError as error:
+        report.failures.append((request, stays(error)))
+        return Outcome(text=f"{request}: {what}. How it stands now cannot be read.", report=report)
     told = standing(office, current.hold, choose(current.duties, office.now()), what)
     return replace(told, report=report)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 
 import pytest
-from desk_support import CANARY, Unit
+from desk_support import CANARY, REACHES, Unit
 
 from desk import endings
 from flows.intake import CaseErrors
@@ -13,11 +13,13 @@ from flows.problems import Problem
 from flows.reading import ConfigurationErrors
 from flows.replying import ReplyError
 from flows.settings import SettingsError
+from ledger.book import Book
 from ledger.interface import Duplicate, LeaseLost, LedgerBusy, LedgerError, LedgerUnusable
 from providers.errors import ConfigurationError
 from providers.section import TableError
 
 PROBLEM = Problem(where="case.toml: line 3", problem="is empty", fix="fill it in")
+OTHER = {"type": "email", "value": f"other.{CANARY}"}
 
 
 @pytest.mark.parametrize(
@@ -125,3 +127,30 @@ def test_the_demo_touches_no_folder_that_has_something_in_it(unit: Unit) -> None
     assert (refused.exit_code, refused.stdout) == (2, "")
     assert "expected a new or an empty folder" in refused.stderr
     assert [path.name for path in kept.iterdir()] == ["config"]
+
+
+def test_what_was_entered_before_the_ledger_was_busy_is_told_as_entered(
+    unit: Unit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever is told that nothing was written enters it a second time."""
+    (request,) = unit.preserve(mla=REACHES)
+    draft = unit.json("draft", unit.case({"identifiers": [OTHER]}, mla=REACHES), "--sandbox", "--yes")["draft"]
+
+    def busy(*_: object, **__: object) -> None:
+        raise LedgerBusy("another process is writing to it for longer than we wait: try again; nothing was written")
+
+    monkeypatch.setattr(Book, "claim", busy)
+    said = [
+        unit("release", request, "--because", "The case was closed."),
+        unit("draft", "--send", draft),
+        unit("preserve", unit.case({"identifiers": [OTHER | {"value": f"third.{CANARY}"}]}, mla=REACHES), "--yes"),
+    ]
+    for result in said:
+        assert result.exit_code == 3, result.stderr
+        assert "it is on record; the ledger was busy for longer than we wait" in result.stderr
+        assert "nothing was written" not in result.stderr
+    assert "recorded, but the provider could not be told now; the next sweep tries again" in said[0].stderr
+    monkeypatch.undo()
+    unit("sweep")
+    assert [unit.json("show", each)["state"] for each in (request, draft)] == ["released", "in-force"]
+    assert len(unit.json("board")) == 2, "the draft and the third; nothing was registered twice"
