@@ -169,11 +169,13 @@ def _sealed(office: Office, hold: Hold, text: str) -> str:
 def press(office: Office, requests: Sequence[str], what: str, *, by: str, run: str) -> None:
     """Record who wanted now what falls due by itself: "send", "tell". A run that is carried out again says it once.
 
+    With a request whose case was erased nothing is recorded: whether `by` names an account of it, nobody can say.
+
     Raises:
         LookupError: there is no such request.
         ReplyError: `by` names an account of one of them; nothing is recorded with any.
     """
-    holds = [office.hold(each) for each in requests]
+    holds = [hold for hold in map(office.hold, requests) if hold.erased_at is None]
     for hold in holds:
         name_no_account(office, hold, by=by)
     for hold in holds:

@@ -13,6 +13,7 @@ from unit_support import CANARY, MORNING, Unit
 
 from flows.asking import announce, answer, press
 from flows.chronicle import told
+from flows.erasing import erase
 from flows.planning import show
 from flows.replying import NamesAccount, Reply, ReplyError, record
 from flows.sweeping import work_on
@@ -200,3 +201,15 @@ def test_a_name_that_is_the_account_of_any_of_the_requests_is_recorded_with_none
     with pytest.raises(NamesAccount):
         press(unit.office, requests, "send", by="quiet_harbour", run="one")
     assert [event.kind for event in unit.office.ledger.all_events()] == ["registered", "registered"]
+
+
+def test_an_erased_request_keeps_no_other_from_being_sent_now_nor_people_from_being_told(unit: Unit) -> None:
+    (erased,) = unit.register({}, reference="CY-1")
+    (other,) = unit.register({"identifiers": [{"type": "username", "value": "quiet_harbour"}]}, reference="CY-2")
+    erase(unit.office, "CY-1", because="a court's order", open_too=True)
+    before = unit.kinds(erased)
+    press(unit.office, [erased, other], "send", by="Contact team", run="one")
+    assert unit.last(other, "note").body["pressed"] == "send"
+    assert unit.kinds(erased) == before, "whether the name is an account of it, nobody can say any more"
+    with pytest.raises(NamesAccount):
+        press(unit.office, [erased, other], "send", by="quiet_harbour", run="two")
