@@ -15,19 +15,18 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
 
 from flows.inbox import News, proposal_body, proposed, settlement
+from flows.mailtrouble import failed, tell, what
 from flows.office import Office
 from flows.replying import ReplyError, name_no_account
-from flows.sweeping import LEASE, place
-from flows.telling import Notice, deliver
+from flows.sweeping import LEASE
 from ledger.ids import read_request_id
-from ledger.interface import Json, LeaseLost, LedgerError
+from ledger.interface import Json, LeaseLost, LedgerBusy, Row
 from ledger.vault import Erased
-from providers.errors import ConfigurationError, Unavailable
+from providers.errors import ConfigurationError
 from providers.mail.adapter import our_address
 from providers.mail.authentication import passed
 from providers.mail.inbound import Inbound, read_inbound
@@ -44,9 +43,6 @@ PATIENCE = 60.0
 """Seconds after which a pass begins no other message: what falls due waits behind it."""
 MOST_OPEN = 50
 """Open messages of one request; more is a flood, and stays in the mailbox for a person."""
-DAY = timedelta(days=1)
-FAILURES_UNTIL_TOLD = 3
-"""Passes in a row that cannot read the mailbox until a person is told; then once a day."""
 AUTHSERV = "HOLDFAST_MAIL_AUTHSERV"
 CHANNEL = "e-mail"
 _DOMAIN = re.compile(r"[a-z0-9.-]{1,253}")
@@ -94,7 +90,7 @@ def collect(office: Office, *, most: int = MOST) -> Collected:
     office.ledger.beat("mail", office.now(), note)
     _tell_unmatched(office, reading, note)
     if done.stuck:
-        done.failures += _failed(office, "; ".join(f"{many} messages: {why}" for why, many in done.stuck.items()))
+        done.failures += failed(office, "; ".join(f"{many} messages: {why}" for why, many in done.stuck.items()))
     return done
 
 
@@ -107,6 +103,7 @@ class Reading:
     authserv: str
     done: Collected = field(default_factory=Collected)
     references: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    unread: dict[str, Exception] = field(default_factory=dict)
     untold: int = 0
 
     def __post_init__(self) -> None:
@@ -118,11 +115,11 @@ class Reading:
         """`one`; a message that cannot be worked on stays where it is, and hides no other."""
         try:
             self.one(mailbox, uid)
-        except LedgerError:
+        except LedgerBusy:
             raise  # nothing can be recorded, of the next one neither
         except Exception as error:
             mailbox.still_there()
-            self.done.stuck[_what(error)] += 1
+            self.done.stuck[what(error)] += 1
 
     def one(self, mailbox: Mailbox, uid: int) -> None:
         """Match, record and file one message."""
@@ -166,11 +163,12 @@ class Reading:
                 return request, ""
         if message.requests:
             return "", "names a request of another ledger"
-        found = {
-            request for provider in self._providers(message) for request in self._by_reference(provider, message)
-        }
+        providers = list(self._providers(message))
+        found = {request for provider in providers for request in self._by_reference(provider, message)}
         if len(found) == 1:
             return found.pop(), ""
+        if not found and (unread := next((self.unread[each] for each in providers if each in self.unread), None)):
+            raise unread  # it may belong to that one: it waits until that can be read
         return "", "fits several requests" if found else "names no request of this ledger"
 
     def _providers(self, message: Inbound) -> Iterator[str]:
@@ -185,13 +183,22 @@ class Reading:
             known: dict[str, list[str]] = {}
             for row in self.office.ledger.rows():
                 if row.provider == provider:
-                    for reference in self.office.hold(row.request).references:
+                    for reference in self._references(row):
                         known.setdefault(reference.casefold(), []).append(row.request)
             self.references[provider] = known
         text = f"{message.subject}\n{message.text[:20_000]}".casefold()
         for reference, requests in self.references[provider].items():
             if len(reference) >= 4 and re.search(rf"(?<![\w-]){re.escape(reference)}(?![\w-])", text):  # noqa: PLR2004
                 yield from requests
+
+    def _references(self, row: Row) -> Collection[str]:
+        try:
+            return self.office.hold(row.request).references
+        except LedgerBusy:
+            raise
+        except Exception as error:  # one bad history must not hide the others
+            self.unread[row.provider] = error
+            return ()
 
     # ---- what does it say? ------------------------------------------------------------------------------
 
@@ -341,20 +348,11 @@ def _tell_unmatched(office: Office, reading: Reading, note: dict[str, Json]) -> 
         return
     reasons = "; ".join(f"{count} {why}" for why, count in sorted(reading.done.unmatched.items()))
     because = f"{reading.untold} messages came in that belong to no request" + (f": {reasons}" if reasons else "")
-    failed = _tell(office, f"{because}. They are in the mail folder {UNMATCHED}.", office.now())
-    if failed:
-        reading.done.failures.append(failed)
+    untold = tell(office, f"{because}. They are in the mail folder {UNMATCHED}.", office.now())
+    if untold:
+        reading.done.failures.append(untold)
     else:
         office.ledger.beat("mail", office.now(), note | {"untold": 0})
-
-
-def _tell(office: Office, because: str, now: datetime) -> str:
-    """Tell the first level; gives why it could not be told, "" if it was."""
-    rung = office.policy.ladder[0]
-    channels = next(each for each in office.catalogue.rung_channels if each.level == rung.level)
-    notice = Notice(level=rung.level, who=rung.who, about="mail", because=because, at=now)
-    told = deliver(office.settings, channels, notice)
-    return "" if told.delivered else f"{told.who} could not be told of mail: {told.why}"
 
 
 def before_sweep(office: Office) -> list[tuple[str, str]]:
@@ -366,34 +364,8 @@ def before_sweep(office: Office) -> list[tuple[str, str]]:
         return []
     try:
         done = collect(office)
-    except LedgerError as error:
+    except LedgerBusy as error:
         return [("", f"mail could not be recorded: {error}")]
     except Exception as error:  # the mail of one provider must not stop what falls due for the others
-        return [("", each) for each in _failed(office, _what(error))]
+        return [("", each) for each in failed(office, what(error))]
     return [("", each) for each in done.failures]
-
-
-def _what(error: Exception) -> str:
-    """What went wrong; of a fault of ours not its text, which may quote the message."""
-    if isinstance(error, Unavailable | ConfigurationError):
-        return str(error)
-    return f"{type(error).__name__} in {place(error)}: a fault of Holdfast"
-
-
-def _failed(office: Office, why: str) -> list[str]:
-    """Note that the mailbox could not be read, and tell a person when it lasts."""
-    now, lines = office.now(), [f"the mailbox could not be read: {why}"]
-    try:
-        beat = office.ledger.last_beat("mail")
-        body: dict[str, Json] = dict(beat[1]) if beat else {}
-        failures = (before if isinstance(before := body.get("failures"), int) else 0) + 1
-        told_at = body.get("told_at")
-        told_lately = isinstance(told_at, str) and now - datetime.fromisoformat(told_at) < DAY
-        if failures >= FAILURES_UNTIL_TOLD and not told_lately:
-            failed = _tell(office, f"the mailbox could not be read {failures} times in a row: {why}", now)
-            lines += [failed] if failed else []
-            told_at = told_at if failed else now.isoformat()
-        office.ledger.beat("mail", now, body | {"failures": failures, "failure": why, "told_at": told_at})
-    except LedgerError as error:
-        lines.append(f"that it failed could not be noted: {error}")
-    return lines

@@ -12,6 +12,7 @@ from unit_support import CANARY
 
 from flows import inbox, mailroom, sweeping
 from flows.asking import release
+from flows.mailtrouble import FAILURES_UNTIL_TOLD
 from flows.replying import ReplyError
 from flows.telling import Notice, deliver
 from ledger.interface import Event
@@ -515,7 +516,7 @@ def test_a_mailbox_that_cannot_be_read_never_stops_a_sweep_and_is_told(unit: Mai
     report = unit.sweep()
     assert next(what for where, what in report.failures if not where).startswith("the mailbox could not be read")
     assert report.failed
-    for _ in range(mailroom.FAILURES_UNTIL_TOLD - 1):
+    for _ in range(FAILURES_UNTIL_TOLD - 1):
         assert "the mailbox" not in "".join(unit.told())
         mailroom.before_sweep(unit.office)
     assert sum("could not be read 3 times" in each for each in unit.told()) == 1

@@ -11,11 +11,14 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
+from damage_support import damage_event
 from mail_support import DESK, UNIT, UNIT_SERVER, Clock, Desk, MailUnit, Post, SmtpServer, mail
 from unit_support import MORNING
 
 from flows import mailroom
+from flows.mailtrouble import FAILURES_UNTIL_TOLD
 from flows.replying import Reply, ReplyError, record
+from ledger.interface import LedgerBusy
 from providers.mail.mailbox import Mailbox
 from providers.sandbox.mail_servers import MailSandbox
 from timeline.decide import Do
@@ -81,6 +84,48 @@ def test_mail_about_a_provider_whose_file_is_gone_is_recorded(unit: MailUnit) ->
     assert unit.office.hold(gone).state is State.SENT
 
 
+@pytest.mark.parametrize("how", ["answer", "reference"])
+def test_mail_about_a_request_whose_history_is_damaged_waits_is_told_and_hides_no_other(
+    unit: MailUnit, how: str
+) -> None:
+    damaged = unit.write()
+    unit.collect()
+    (reference,) = unit.office.hold(damaged).references
+    other = another(unit)
+    damage_event(unit, damaged)
+    if how == "answer":
+        about(unit, damaged)
+    else:
+        unit.post.post(Post(raw=mail(f"What about {reference}?"), sender=DESK))
+    about(unit, other)
+    done = unit.collect()
+    assert (done.filed, sum(done.stuck.values()), done.unmatched) == (1, 1, {})
+    assert kinds_of_mail(unit, other) == 1
+    for _ in range(FAILURES_UNTIL_TOLD):
+        said = mailroom.before_sweep(unit.office)
+        assert any(re.search(r"1 messages: event \d+ cannot be read: run verify", line) for _, line in said)
+    assert sum("could not be read 3 times in a row" in each for each in unit.told()) == 1
+
+
+def test_a_ledger_that_is_busy_ends_the_pass_and_a_person_is_told_of_nothing(
+    unit: MailUnit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = unit.write(Desk.SILENT)
+    about(unit, request)
+
+    def busy(*_: object, **__: object) -> None:
+        raise LedgerBusy("another process is writing to it for longer than we wait")
+
+    with monkeypatch.context() as within:
+        within.setattr(unit.office.ledger, "claim", busy)
+        before = len(unit.told())
+        for _ in range(FAILURES_UNTIL_TOLD):
+            ((_, said),) = mailroom.before_sweep(unit.office)
+            assert said.startswith("mail could not be recorded: another process")
+    assert len(unit.told()) == before
+    assert unit.collect().filed == 1
+
+
 class Choosy(Mailbox):
     """A mailbox whose server refuses to give the first message out."""
 
@@ -100,7 +145,7 @@ def test_a_message_that_the_server_refuses_to_give_out_hides_no_other_and_is_tol
     done = unit.collect(most=1)
     assert (done.filed, sum(done.stuck.values())) == (1, 1)
     assert (kinds_of_mail(unit, first), kinds_of_mail(unit, other)) == (0, 1)
-    for _ in range(mailroom.FAILURES_UNTIL_TOLD):
+    for _ in range(FAILURES_UNTIL_TOLD):
         assert any("1 messages: the mail server" in line for _, line in mailroom.before_sweep(unit.office))
     assert sum("could not be read 3 times in a row" in each for each in unit.told()) == 1
 
