@@ -18,7 +18,8 @@ from flows.office import Office
 from flows.opening import opened
 from flows.reading import meant
 from flows.replying import Reply, ReplyError, entries, name_no_account
-from ledger.interface import Event, Json, LedgerError
+from ledger.interface import Event, Json, LedgerBusy, LedgerError
+from ledger.records import Record
 from providers.mail.inbound import Inbound, read_inbound
 from providers.mail.proposals import Proposal
 from timeline.state import Hold
@@ -56,17 +57,34 @@ def open_messages(office: Office) -> tuple[Received, ...]:
     """
     after, waiting = _noted(office)
     last = after
-    for event in office.ledger.all_events(after=after):
-        last = event.seq
-        if event.kind == "message-received":
-            waiting.setdefault(str(event.body["message"]), event.request)
-        elif event.kind == "message-settled":
-            waiting.pop(str(event.body["message"]), None)
+    for record in office.ledger.records(after=after):  # as stored: one that is damaged hides no other
+        last = record.seq
+        if record.kind == "message-received":
+            waiting.setdefault(_message(record), record.request)
+        elif record.kind == "message-settled":
+            waiting.pop(_message(record), None)
     if last != after:
         listed: list[Json] = [[message, request] for message, request in waiting.items()]
         office.ledger.beat(_INDEX, office.now(), {"upto": last, "open": listed})
-    found = [each for request in dict.fromkeys(waiting.values()) for each in messages(office, request)]
+    found: list[Received] = []
+    for request in dict.fromkeys(waiting.values()):
+        try:
+            found += messages(office, request)
+        except LedgerBusy:
+            raise
+        except LedgerError as error:
+            body: Mapping[str, Json] = {"faults": [f"the record of its request cannot be read now: {error}"]}
+            names = [name for name, whose in waiting.items() if whose == request]
+            found += [Received(message=each, request=request, at=office.now(), body=body) for each in names]
     return tuple(sorted((each for each in found if not each.settled), key=lambda each: each.at))
+
+
+def _message(record: Record) -> str:
+    """The digest that an event names; "" where it is damaged."""
+    try:
+        return str(json.loads(record.body)["message"])
+    except (ValueError, TypeError, KeyError):
+        return ""
 
 
 def _noted(office: Office) -> tuple[int, dict[str, str]]:
@@ -104,9 +122,9 @@ def find(office: Office, typed: str) -> Received:
     found = [each for each in open_messages(office) if each.message.startswith(wanted)]
     if not found:
         names = {
-            (str(event.body["message"]), event.request)
-            for event in office.ledger.all_events()
-            if event.kind == "message-received" and str(event.body["message"]).startswith(wanted)
+            (_message(record), record.request)
+            for record in office.ledger.records()
+            if record.kind == "message-received" and _message(record).startswith(wanted)
         }
         found = [each for name, request in names for each in messages(office, request) if each.message == name]
     if len({each.message for each in found}) > 1:

@@ -14,7 +14,9 @@ from flows.forms.fields import Person, RequestId, form
 from flows.forms.flow import form_flow
 from flows.forms.names import REQUEST_ID
 from flows.forms.words import table
+from flows.office import Office
 from flows.sweeping import work_on
+from ledger.interface import LedgerBusy, LedgerError
 
 SHOWN = 200
 """Requests listed in the run's table; the state counts them all."""
@@ -54,9 +56,19 @@ async def issue_requests(request_ids: RequestIds, by: Person) -> State[Any]:
 
 def _issue(run: Run, *, request_ids: Sequence[str], by: str) -> Outcome:
     known = [each for each in request_ids if run.office.ledger.row(each) is not None]  # of others the report says it
-    unsent = [each for each in known if run.office.hold(each).unsent]
+    unsent = [each for each in known if _is_unsent(run.office, each)]
     press(run.office, unsent, "send", by=by, run=run.errand.run)
     report = work_on(run.office, request_ids, progress=run.progress, stop=run.errand.stop, each=run.each)
     rows = table(run.office, request_ids[:SHOWN])
     page = Page(key="issued-requests", table=rows, text="How each request stands")
     return Outcome(report=report, page=page)
+
+
+def _is_unsent(office: Office, request: str) -> bool:
+    """Whether a request was not sent yet; of one whose history is damaged, the report says that."""
+    try:
+        return office.hold(request).unsent
+    except LedgerBusy:
+        raise
+    except LedgerError:
+        return False

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from flows.office import Office
 from flows.work_item import Answer, Matter, WorkItem
 from flows.work_steps import worded
-from ledger.interface import Event, Row
+from ledger.interface import Event, LedgerBusy, LedgerError, Row
 from timeline.custody import open_matters
 from timeline.duty import Decision
 from timeline.state import Hold
@@ -24,6 +24,8 @@ _SOON = frozenset({"acknowledgement", "confirmation", "message", "outcome-unknow
 """Kinds that are due at once: the ladder's deadline, the end of the hold, only says how it hurries."""
 
 NEVER = datetime.max.replace(tzinfo=UTC)
+UNREADABLE = "unreadable"
+"""The matter of a request whose history is damaged. It stands in no record."""
 
 
 def items_of(office: Office, request: str) -> tuple[WorkItem, ...]:
@@ -49,8 +51,47 @@ def open_items(office: Office, *, limit: int | None = None) -> tuple[WorkItem, .
     Costs a fold of each request that has any; the others are not looked at.
     """
     rows: Sequence[Row] = sorted(office.ledger.rows(open_only=False, for_people=True), key=lambda row: -row.level)
-    found = [each for row in rows for each in items_of(office, row.request)]
+    found = [each for row in rows for each in items_on(office, row)]
     return tuple(sorted(found, key=urgency)[:limit])
+
+
+def items_on(office: Office, row: Row) -> tuple[WorkItem, ...]:
+    """`items_of` a row's request; where its history is damaged, the one item that says so: it hides no other's."""
+    try:
+        return items_of(office, row.request)
+    except LedgerBusy:
+        raise
+    except LedgerError as error:
+        return (_unreadable(office, row, str(error)),)
+
+
+def _unreadable(office: Office, row: Row, because: str) -> WorkItem:
+    entry = office.catalogue.providers.get(row.provider)
+    return WorkItem(
+        id=f"{row.request}/{UNREADABLE}",
+        request=row.request,
+        case=row.case,
+        provider=row.provider,
+        provider_name=entry.terms.name if entry else row.provider,
+        instrument=row.instrument,
+        state=row.state,
+        about=UNREADABLE,
+        kind=UNREADABLE,
+        title=f"The record of {row.request} cannot be read",
+        because=because,
+        steps=(
+            "Tell whoever runs Holdfast at once: on a terminal, `holdfast verify` says what is damaged; a backup is"
+            " restored.",
+            f"Until then no machine looks after it: see to its end{f', {row.strict_on}' if row.strict_on else ''},"
+            " yourself, and write down what you do.",
+        ),
+        by=None,
+        strict_on=row.strict_on,
+        level=row.level,
+        told_at=None,
+        taken_up_at=None,
+        answers=(),
+    )
 
 
 def urgency(item: WorkItem) -> tuple[bool, int, datetime, str, str]:

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from flows.deployments import version
 from flows.keeping import KEEP_RUNS, kept
@@ -24,11 +25,12 @@ from flows.pages.casepage import IN_FULL, case_page
 from flows.pages.heading import OTHERS, stamp
 from flows.pages.links import BOARD, PEOPLE, QUEUE, RISK, Links, case_key, item_key
 from flows.pages.markup import plain
-from flows.pages.seen import AsAt, CaseSeen, gap_seen, matters_of, provider_name, request_seen, settled
+from flows.pages.seen import AsAt, CaseSeen, RequestSeen, gap_seen, matters_of, provider_name, request_seen, settled
 from flows.pages.shelf import OVER, Lying, Page, Shelf
-from flows.work_items import WorkItem, items_of, urgency
-from ledger.interface import LedgerError, Row
+from flows.work_items import UNREADABLE, WorkItem, items_on, urgency
+from ledger.interface import LedgerBusy, LedgerError, Row
 
+T = TypeVar("T")
 CASES_WITHIN = 5.0
 """Seconds for the pages of cases in one pass; what is left is done by the next one."""
 
@@ -128,6 +130,16 @@ def _root(office: Office, events: int) -> str:
         return ""
 
 
+def _readable(look: Callable[[], T]) -> T | None:
+    """What a look at one request gives; None where its history is damaged: an item says so."""
+    try:
+        return look()
+    except LedgerBusy:
+        raise
+    except LedgerError:
+        return None
+
+
 class _Pass:
     """One pass: the office, the shelf, and what is known."""
 
@@ -159,7 +171,7 @@ class _Pass:
         return Made(through=self.as_at.through, whole=done >= self.as_at.through)
 
     def _events(self, after: int) -> Iterator[Any]:
-        for event in self.office.ledger.all_events(after=after):
+        for event in self.office.ledger.records(after=after):  # as stored: one that is damaged stops no page
             if event.seq > self.as_at.through:
                 return
             yield event
@@ -178,7 +190,9 @@ class _Pass:
                 known.items.pop(event.request, None)
         found: dict[str, tuple[WorkItem, ...]] = {}
         for row in self.office.ledger.rows(open_only=False, for_people=True):
-            found[row.request] = known.items.get(row.request) or items_of(self.office, row.request)
+            there = known.items.get(row.request)
+            is_known = there and there[0].kind != UNREADABLE  # what was damaged may be mended
+            found[row.request] = there if there and is_known else items_on(self.office, row)
         known.items, known.items_through = found, self.as_at.through
         return sorted((each for items in found.values() for each in items), key=urgency)
 
@@ -226,12 +240,12 @@ class _Pass:
         keys: dict[str, tuple[str, str]] = {}
         for request in requests:
             still = {each.about for each in self.known.items.get(request, ())}
-            for about in matters_of(self.office, request):
+            for about in _readable(partial(matters_of, self.office, request)) or ():
                 if about not in still:
                     keys[item_key(request, about)] = (request, about)
         pages = []
         for key in self.shelf.look(keys):
-            if (over := settled(self.office, *keys[key])) is not None:
+            if (over := _readable(partial(settled, self.office, *keys[key]))) is not None:
                 markdown = work.settled_page(over, self.links, self.as_at)
                 about = f"Work item, settled: {over.about.partition(':')[0].replace('-', ' ')}, {over.request}."
                 since = {OVER: over.at.isoformat()}
@@ -270,28 +284,30 @@ class _Pass:
         over = self._over(rows)
         if not rows or (over and over < self.as_at.now - kept(self.office.settings)[KEEP_RUNS]):
             return None
-        seen = CaseSeen(
+        seen = [_readable(partial(self._seen, row)) for row in rows[:IN_FULL]]
+        shown = CaseSeen(
             case=case,
             rows=tuple(rows),
             providers=self._names(rows),
-            requests=tuple(
-                request_seen(self.office, row, self.known.items.get(row.request, ()), self.as_at.now)
-                for row in rows[:IN_FULL]
-            ),
+            requests=tuple(each for each in seen if each is not None),
         )
         return Page(
             key=case_key(case),
             about=plain(f"Case {case}: its requests, with picture, clocks and history."),
-            markdown=case_page(seen, self.links, self.as_at),
+            markdown=case_page(shown, self.links, self.as_at),
             stamp=self.stamp,
             marks={OVER: over.isoformat()} if over else {},
         )
+
+    def _seen(self, row: Row) -> RequestSeen:
+        return request_seen(self.office, row, self.known.items.get(row.request, ()), self.as_at.now)
 
     def _over(self, rows: Sequence[Row]) -> datetime | None:
         """When the last thing happened to a case's requests, where all of them are final."""
         if not all(row.final for row in rows):
             return None
-        return max((self.office.ledger.events(row.request)[-1].recorded_at for row in rows), default=None)
+        last = (_readable(partial(self.office.ledger.events, row.request)) for row in rows)
+        return max((events[-1].recorded_at for events in last if events), default=None)
 
     def _names(self, rows: Iterable[Row]) -> dict[str, str]:
         return {each: provider_name(self.office, each) for each in {row.provider for row in rows}}
@@ -302,7 +318,8 @@ class _Pass:
         self, items: Sequence[WorkItem], rows: Sequence[Row], at_risk: Sequence[Row], done: int
     ) -> list[Page]:
         """The pages of which there is one; the desk queue, which carries the mark, last."""
-        gaps = [gap_seen(self.office, row, self.as_at.now) for row in at_risk]
+        seen = (_readable(partial(gap_seen, self.office, row, self.as_at.now)) for row in at_risk)
+        gaps = [each for each in seen if each is not None]
         tally = self.office.ledger.tally()
         many = sum(each.at_risk for each in tally)
         shown = {
