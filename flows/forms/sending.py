@@ -9,6 +9,7 @@ from flows.entry import Outcome, Page, Run
 from flows.forms.words import table
 from flows.office import Office
 from flows.sweeping import Report
+from flows.words import STATES
 from ledger.interface import LedgerError
 
 
@@ -42,12 +43,19 @@ def _sent(office: Office, requests: Sequence[str], report: Report, what: str) ->
     holds = {each: office.hold(each) for each in requests}
     second = [each for each, hold in holds.items() if "send" in hold.waiting]
     unsent = [each for each, hold in holds.items() if hold.unsent and each not in second]
-    by_hand = [each for each in unsent if (act := holds[each].act("send")) and act.outcome == "unsupported"]
-    left = [each for each in unsent if each not in by_hand]
+    by_hand = [
+        each
+        for each in unsent
+        if not holds[each].ended and (act := holds[each].act("send")) and act.outcome == "unsupported"
+    ]
+    ended = [each for each in unsent if holds[each].ended]
+    left = [each for each in unsent if each not in by_hand and each not in ended]
     text = f"{what}, {len(requests) - len(second) - len(unsent)} sent: {', '.join(requests)}."
     text += f" To be sent by hand, see the desk queue: {', '.join(by_hand)}." if by_hand else ""
     text += f" Waits for a second person (`holdfast approve`): {', '.join(second)}." if second else ""
+    states = [f"{each} ({STATES.get(str(holds[each].state), holds[each].state)})" for each in ended]
+    text += f" Not sent, and no sweep will: {', '.join(states)}." if ended else ""
     text += f" NOT SENT YET, the next sweep goes on; do not send the form again: {', '.join(left)}." if left else ""
     text += " Something needs a person: see the desk queue." if report.person and not by_hand else ""
     page = Page(key="issued-requests", table=table(office, requests), text="How each request stands")
-    return Outcome(text=text, data={"requests": list(requests)}, report=report, page=page, failed=bool(left))
+    return Outcome(text=text, data={"requests": list(requests)}, report=report, page=page, failed=bool(left or ended))

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import pytest
 from unit_support import Unit
 
-from flows import release, sweeping
+from flows import asking, drafts, release, sweeping
 from flows.entry import Outcome, Run
 from flows.forms import extend, many
 from flows.forms.sending import send
@@ -19,7 +19,7 @@ from flows.prefect_api import Errand
 from flows.sweeping import LEASE
 from ledger.interface import LedgerBusy, LedgerUnusable
 from providers.interface import Action
-from providers.memory import MemoryProvider
+from providers.memory import Behaviour, Does, MemoryProvider
 from timeline.window import extension_window
 
 BUSY = LedgerBusy(
@@ -158,3 +158,19 @@ def _asked_for(unit: Unit, request: str) -> Outcome:
     from flows.forms.words import acted
 
     return acted(unit.office, request, sweeping.Report(at=unit.office.now()), "release asked for by clerk")
+
+
+@pytest.mark.parametrize("withdrawn", [False, True])
+def test_of_what_ended_without_being_sent_nobody_is_told_that_a_sweep_sends_it(unit: Unit, withdrawn: bool) -> None:
+    unit.play("alpha", *([] if withdrawn else [Behaviour(does=Does.REFUSE, on=Action.SEND)]))
+    (request,) = unit.register()
+    if withdrawn:
+        unit.office.append(request, [drafts.drafting(unit.office.settings, request)])
+        asking.release(unit.office, request, because="wrong account")
+    text = told(send(run_of(unit), [request], "1 request registered"))
+    state = "released" if withdrawn else "refused by the provider"
+    assert f"0 sent: {request}. Not sent, and no sweep will: {request} ({state})." in text
+    assert "NOT SENT YET" not in text
+    unit.later(minutes=30)
+    unit.sweep()
+    assert "sent" not in unit.kinds(request)
