@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from flows.four_eyes import asking
 from flows.office import Office
 from flows.replying import Look, ReplyError, looking, name_no_account, not_erased, quoted
-from ledger.interface import Json
+from ledger.interface import Event, Json
 from timeline.custody import waiting, waits_as_draft
 from timeline.days import day_in, said, said_long
 from timeline.state import Hold, State
@@ -34,6 +34,7 @@ def release(office: Office, request: str, *, because: str, by: str = "", unless:
     if hold.ended and hold.state is not State.PRODUCED:
         raise ReplyError(f"{request} is {hold.state} already: there is nothing to release")
     if waits_as_draft(hold):
+        unless = _still_a_draft(office, unless)
         return _ask(office, hold, "release-asked", {"text": _sealed(office, hold, because)}, unless=unless, by=by)
     _was_sent(hold, "nothing to release")
     if "release" in waiting(hold):
@@ -46,6 +47,21 @@ def release(office: Office, request: str, *, because: str, by: str = "", unless:
         office.append(request, [asking(office.settings, "release", body)])
         return office.hold(request)
     return _ask(office, hold, "release-asked", {"text": _sealed(office, hold, because)}, unless=unless, by=by)
+
+
+def _still_a_draft(office: Office, unless: Look | None) -> Look:
+    """To withdraw a draft takes one person and tells nobody: once it is let go, its release is another matter."""
+
+    def look(before: Sequence[Event], after: Sequence[Event]) -> None:
+        if unless is not None:
+            unless(before, after)
+        if not waits_as_draft(office.histories.fold(before)):
+            raise ReplyError(
+                f"{after[-1].request}: somebody let it go just now, so it is no draft any more; look how it stands,"
+                " and ask for its release if it is still to end"
+            )
+
+    return look
 
 
 def extend(office: Office, request: str, *, by: str = "", unless: Look | None = None) -> Hold:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
 from flows.office import Office
 from flows.replying import ReplyError, name_no_account
@@ -61,8 +62,8 @@ def send_draft(office: Office, request: str, by: str = "", *, run: str = "") -> 
     sent = [each for each in together if run and _let_go_by(office, each) == run]
     for each in together:
         if waits_as_draft(office.hold(each)):
-            with suppress(_GivenJustNow):
-                office.append(each, [("go-ahead", body)], unless=_still_waits)
+            with suppress(_WaitsNoLonger):
+                office.append(each, [("go-ahead", body)], unless=partial(_still_waits, office))
                 sent.append(each)
     if not sent:
         raise ReplyError(_why_not(office, request))
@@ -75,14 +76,14 @@ def _let_go_by(office: Office, request: str) -> str:
     return str(given.body.get("run", "")) if given else ""
 
 
-class _GivenJustNow(Exception):
-    """Somebody else gave the go-ahead in the same moment."""
+class _WaitsNoLonger(Exception):
+    """Somebody else gave the go-ahead, or withdrew the draft, in the same moment."""
 
 
-def _still_waits(history: Sequence[Event]) -> None:
-    """For the append: nothing is written if it was given already."""
-    if sum(event.kind == "go-ahead" for event in history) > 1:
-        raise _GivenJustNow
+def _still_waits(office: Office, history: Sequence[Event]) -> None:
+    """For the append: nothing is written if the draft waits for nobody any more."""
+    if not waits_as_draft(office.histories.fold(history[:-1])):
+        raise _WaitsNoLonger
 
 
 def _why_not(office: Office, request: str) -> str:

@@ -20,6 +20,12 @@ from timeline.state import Hold
 
 NOTHING = "nothing was entered"
 
+ANOTHER = (
+    ". A question of the provider is open; is it another one? Record the answer to the open one first, then this one "
+    "with the instant at which it was asked (--at): its days run from then"
+)
+"""What to do with a second question: while one is open, one answer would close both."""
+
 NOW = timedelta(seconds=2)
 """An entry without an instant of its own happened when it was recorded, give or take so much."""
 
@@ -36,7 +42,8 @@ def answering(office: Office, matter: str = "") -> Look:
         new = after[len(before) :]
         last = _last(before, new[0])
         if _says_nothing_new(office, before, new) or _one_extension_twice(office, before, new[-1]):
-            raise ReplyError(f"{new[0].request}: that is on record already{_entered(last)}; {NOTHING}")
+            another = ANOTHER if new[-1].kind == "clarification" else ""
+            raise ReplyError(f"{new[0].request}: that is on record already{_entered(last)}; {NOTHING}{another}")
 
     return look
 

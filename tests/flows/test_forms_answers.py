@@ -388,6 +388,25 @@ def test_a_second_question_of_the_provider_is_no_second_click(unit: Unit) -> Non
     assert unit.kinds(request).count("clarification") == 2
 
 
+def test_another_question_while_one_is_open_is_told_how_to_be_entered(unit: Unit) -> None:
+    unit.play("alpha")
+    (request,) = unit.preserve()
+    question = Reply(kind="clarification", by="Contact team")
+    record(unit.office, request, question, unless=answering(unit.office))
+    asked_at = unit.later(days=2)
+    with pytest.raises(ReplyError, match=r"is it another one\? Record the answer to the open one") as refused:
+        record(unit.office, request, question, unless=answering(unit.office))
+    assert "nothing was entered" in str(refused.value)
+    unit.later(hours=3)
+    record(
+        unit.office, request, Reply(kind="clarification-answered", by="Contact team"), unless=answering(unit.office)
+    )
+    assert not unit.office.hold(request).unanswered
+    again = Reply(kind="clarification", by="Contact team", at=asked_at)
+    record(unit.office, request, again, unless=answering(unit.office))
+    assert unit.office.hold(request).unanswered
+
+
 def test_a_deadline_at_midnight_is_said_as_the_end_of_the_day_before(unit: Unit) -> None:
     extension(unit)
     assert item(unit, "extension").title.endswith("at Portal Ltd by the end of Thu 18 Feb 2027 (UTC)")
@@ -414,6 +433,18 @@ class TestAnotherRequestsAccount:
     def test_a_plain_word_is_none_though_somebody_is_called_so(self, accounts: Unit) -> None:
         names_no_account(accounts.office, {"Entered by": "Duty officer", "Their reference": "PORTAL-2026-0815"})
         assert CANARY not in repr(accounts.office.settings)
+
+
+def before(unit: Unit, monkeypatch: pytest.MonkeyPatch, kind: str, meanwhile: Callable[[], object]) -> None:
+    """Have something happen once, right before an event of this kind is appended."""
+    real, rest = unit.office.append, [meanwhile]
+
+    def append(request: str, events: Any, **how: Any) -> Any:
+        if rest and events[0][0] == kind:
+            rest.pop()()
+        return real(request, events, **how)
+
+    monkeypatch.setattr(unit.office, "append", append)
 
 
 class TestADraftOfSeveral:
@@ -445,6 +476,30 @@ class TestADraftOfSeveral:
         with pytest.raises(ReplyError, match="there is nothing to send any more"):
             drafts.send_draft(unit.office, first, "Contact team")
         assert "go-ahead" not in unit.kinds(first) + unit.kinds(second)
+
+    def test_what_is_withdrawn_in_the_moment_of_the_go_ahead_stays_withdrawn(
+        self, unit: Unit, two: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first, second = two
+        before(unit, monkeypatch, "go-ahead", lambda: asking.release(unit.office, first, because="wrong account"))
+        assert drafts.send_draft(unit.office, first, "Contact team") == [second]
+        assert "go-ahead" not in unit.kinds(first)
+        assert unit.office.hold(first).withdrawn
+
+    def test_what_is_let_go_in_the_moment_it_is_withdrawn_is_not_released_by_one_person(
+        self, unit: Unit, two: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first, _ = two
+
+        def let_go() -> None:
+            drafts.send_draft(unit.office, first, "Contact team")
+            unit.sweep()
+
+        before(unit, monkeypatch, "release-asked", let_go)
+        with pytest.raises(ReplyError, match=f"{first}: somebody let it go just now, so it is no draft any more"):
+            asking.release(unit.office, first, because="not needed", by="Duty officer")
+        assert "release-asked" not in unit.kinds(first)
+        assert unit.office.hold(first).state == "in-force"
 
     def test_nobody_enters_an_account_of_any_of_them_as_the_name(self, unit: Unit, two: tuple[str, str]) -> None:
         first, _ = two
