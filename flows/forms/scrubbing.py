@@ -9,6 +9,7 @@ wrongly goes: somebody may have typed an account where none belongs.
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import suppress
@@ -26,6 +27,7 @@ from prefect.states import Failed
 from flows.forms.fields import REQUEST
 from flows.office import Office, office
 from flows.settings import Settings
+from ledger.records import Record
 
 FLOW = "preserve-case"
 """The only flow into whose form accounts are typed."""
@@ -88,9 +90,20 @@ def registered_by(office: Office, run: str, given: Mapping[str, Any]) -> tuple[s
     if not isinstance(reference, str) or not reference.strip() or not run:
         return ()
     rows = office.ledger.rows(open_only=False, case=reference.strip())
-    firsts = [office.histories.first(row.request) for row in rows]
-    mine = sorted((each for each in firsts if each.body.get("run") == run), key=lambda each: each.seq)
+    firsts = [first for row in rows if (first := next(office.ledger.records(row.request), None)) is not None]
+    mine = sorted((each for each in firsts if _run_of(each) == run), key=lambda each: each.seq)
     return tuple(each.request for each in mine)
+
+
+def _run_of(first: Record) -> str:
+    """The run that registered a request, from its first event as stored; "" where it was registered elsewhere.
+
+    What is damaged is no run's, and keeps no other's from being found.
+    """
+    try:
+        return str(json.loads(first.body).get("run", ""))
+    except (ValueError, TypeError, AttributeError):
+        return ""
 
 
 @dataclass(kw_only=True)

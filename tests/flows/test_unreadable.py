@@ -10,7 +10,9 @@ import pytest
 from damage_support import damage_event
 from unit_support import Unit, unit_with_portal
 
+from flows import intake
 from flows.entry import Run
+from flows.forms.scrubbing import registered_by
 from flows.inbox import open_messages
 from flows.issue import _issue
 from flows.pages.links import BOARD, QUEUE, case_key
@@ -109,3 +111,14 @@ def test_the_others_are_sent_at_once_all_the_same(unit: Unit) -> None:
     assert played.effects(other, Action.SEND, 1) == 1
     assert outcome.report is not None
     assert [request for request, _ in outcome.report.failures] == [damaged]
+
+
+def test_what_a_run_registered_is_found_beside_it_so_that_what_was_typed_is_taken_out(unit: Unit) -> None:
+    damaged, other = unit.preserve({}, {})
+    read, drafts, _ = intake.read(unit.folder / "case.json", unit.office.catalogue, at=unit.office.now())
+    mine = intake.register(unit.office, read, drafts, run="run-1")
+    damage_event(unit, damaged)
+    typed = {"case": {"reference": "CY-2026-0412"}}
+    assert registered_by(unit.office, "run-1", typed) == mine
+    damage_event(unit, other, 0)
+    assert registered_by(unit.office, "run-1", typed) == mine
