@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 @click.option("--from", "period_from", type=INSTANT, metavar="INSTANT", help="The period, if not the first one's.")
 @click.option("--to", "period_to", type=INSTANT, metavar="INSTANT", help="Its end.")
 @click.option("--mla-on", type=DAY, metavar="DAY", help="When the MLA request to another State is to leave.")
+@click.option("--made-on", type=DAY, metavar="DAY", help="The day on the order, where the law counts from it.")
 @click.option(
     "-o",
     "--output",
@@ -64,6 +65,7 @@ def follow(
     yes: bool,
     as_json: bool,
     mla_on: date | timedelta | None,
+    made_on: date | timedelta | None,
     **asked: Any,
 ) -> None:
     """Ask a further provider, or another State, that an answer named.
@@ -87,11 +89,13 @@ def follow(
     from flows.settings import load
 
     settings = load()
-    on = settings.now().date() - mla_on if isinstance(mla_on, timedelta) else mla_on
+    today = settings.now().date()
+    for name, day in (("mla_on", mla_on), ("made_on", made_on)):
+        asked[name] = today - day if isinstance(day, timedelta) else day
     with opened() as office:
         identifiers = _identifiers(file, typed, now=office.now())
         asked["state"] = asked["state"].upper()
-        content = further.compose(office, request, further.Further(identifiers=identifiers, mla_on=on, **asked))
+        content = further.compose(office, request, further.Further(identifiers=identifiers, **asked))
         read = further.check(office, request, content)
         if output is not None:
             _refuse_old(output)

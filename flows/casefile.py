@@ -70,6 +70,7 @@ REQUEST = {
     "necessity": "why the data are needed and why they may be lost",
     "custodian": "who holds the data and where, if that is known",
     "validated_by": "the judge, court or prosecutor who validated the order, where the instrument wants it",
+    "made_on": "the day on the order, such as 2026-11-20, where the law counts from the day it was made",
     "user_location": "the country of the user, as two capital letters",
     "language": 'the language of the letter as two small letters, such as "en"',
     "emergency_reason": "for an emergency: whose life or safety is in danger, and why at once",
@@ -144,6 +145,7 @@ class RequestDraft:
     necessity: str = field(repr=False)
     custodian: str = field(repr=False)
     validated_by: str
+    made_on: date | None
     user_location: str
     language: str
     emergency_reason: str = field(repr=False)
@@ -338,6 +340,7 @@ class _Reader:
             necessity=table.text("necessity", longest=LONG),
             custodian=table.text("custodian", longest=LONG),
             validated_by=table.text("validated_by"),
+            made_on=table.day("made_on"),
             user_location=table.country("user_location"),
             language=table.language("language"),
             emergency_reason=table.text("emergency_reason", longest=LONG),

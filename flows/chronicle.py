@@ -46,6 +46,7 @@ def _act(body: Table) -> str:
 def _registered(body: Table) -> str:
     text = f"registered with {number(len(body['items']), 'identifier')}, {', '.join(body['categories'])}"
     text += ", emergency" if body["urgency"] == "emergency" else ""
+    text += f", made {day(body['made_on'])}" if body.get("made_on") else ""
     accepted = body.get("accepted") or {}
     return text + "".join(f"; {gate} accepted by {name}" for gate, name in accepted.items())
 

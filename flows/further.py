@@ -32,7 +32,8 @@ class Further:
     """What is asked for anew. "" and None: as in the first request.
 
     `state` is the State that is asked; one that was not asked before needs `mla_on`, the day on which the MLA request
-    to it is to leave, because article 29(2)(f) wants that intention stated.
+    to it is to leave, because article 29(2)(f) wants that intention stated. `made_on` is the day on the new order,
+    where its law counts from it.
     """
 
     provider: str = ""
@@ -43,6 +44,7 @@ class Further:
     period_from: datetime | None = None
     period_to: datetime | None = None
     mla_on: date | None = None
+    made_on: date | None = None
 
 
 def compose(office: Office, request: str, further: Further) -> Mapping[str, Any]:
@@ -80,6 +82,7 @@ def compose(office: Office, request: str, further: Further) -> Mapping[str, Any]
         "emergency_reason": facts.get("emergency_reason"),
         "necessity": facts.get("necessity"),
         "partial_disclosure": bool(facts.get("partial_disclosure")),
+        "made_on": further.made_on,
     }
     entries = [_entry(each) for each in further.identifiers]
     asked = {key: value for key, value in asked.items() if value not in (None, "", [])}

@@ -193,6 +193,7 @@ def _body(
         "to": _text(request.period_to),
         "urgency": request.urgency,
         "confidential": request.confidential,
+        **({"made_on": request.made_on.isoformat()} if request.made_on else {}),
         "mla": {"requested_state": mla.requested_state if mla else ""}
         | {name: day.isoformat() for name, day in dates.items() if day},
     }

@@ -3,8 +3,8 @@
 All findings at once. An error stops the request; a warning asks a person. A finding with a `gate` is one
 that somebody may accept by name: the notice to the user, a figure that nobody has verified. What is wrong with
 the file and with an identifier by itself was told when the file was read (`flows.casefile`); here it is held against
-the instrument (`preflight_law`), the provider (`preflight_provider`), the identifiers that this provider takes
-(`preflight_identifiers`), and the other requests of the case.
+the instrument (`preflight_law`; the day on the order: `preflight_made`), the provider (`preflight_provider`), the
+identifiers that this provider takes (`preflight_identifiers`), and the other requests of the case.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from flows.findings import Finding, finding, told
 from flows.identifiers import normalise
 from flows.preflight_identifiers import against_identifiers
 from flows.preflight_law import against_law
+from flows.preflight_made import day_made
 from flows.preflight_provider import against_provider
 from flows.problems import Problem
 from flows.reading import meant
@@ -44,6 +45,7 @@ def preflight(
     """All findings on one request whose provider and instrument are known."""
     found = (
         *against_law(case, draft, catalogue, terms, at),
+        *day_made(draft, terms, at),
         *authority_findings(case, draft, catalogue.instruments[draft.instrument], catalogue),
         *against_provider(case, draft, catalogue, at),
         *against_identifiers(draft, catalogue.providers[draft.provider], at),

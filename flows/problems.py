@@ -32,7 +32,7 @@ KINDS = {
     "tracking": "parts of a web address that follow who clicked were left out",
     "twice": "the same identifier twice",
     "unknown": "a provider, an instrument or a profile that is in no catalogue",
-    "not-sendable": "an instrument under which nothing can be sent",
+    "not-sendable": "an instrument under which nothing can be sent, or an order that has run out",
     "issuer": "an instrument that this authority cannot issue",
     "addressee": "an instrument that does not reach whom it is addressed to",
     "emergency": "an emergency without its reason, or the reverse",

@@ -184,7 +184,7 @@ def first_expiry(
         counting: the instrument's rule.
         strict_start: the earliest day from which it could be counted: never later than `legal_start`.
         legal_start: the day the instrument starts from.
-        started: what happened on `legal_start`, for the derivation: "received", "sent".
+        started: what happened on `legal_start`, for the derivation: "received", "sent", "made".
         holidays: of the addressee's State, for the roll-over.
     """
     first_counts = counting is Counting.INCLUDE_FIRST

@@ -65,6 +65,8 @@ class Facts:
     waiting: dict[str, tuple[int, datetime]] = field(default_factory=dict)
     erased_at: datetime | None = None
     drafted_at: datetime | None = None
+    go_ahead_at: datetime | None = None
+    made_on: date | None = None
 
     def copy(self) -> Facts:
         """The same facts, to be read on without these being changed."""
@@ -105,6 +107,7 @@ def begin(request: str, terms: Terms, event: Event) -> Facts:
             sent_on=day(mla.get("sent_on")),
             received_on=day(mla.get("received_on")),
         ),
+        made_on=day(body.get("made_on")),
     )
     if facts.mla.received_on is not None:
         stopped(facts, "mla-received", facts.mla.received_on)

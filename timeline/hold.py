@@ -120,12 +120,13 @@ class Starts(NamedTuple):
 
     Strict is the earliest day, at the provider, from which a lawyer could count: the earlier of sending and
     receipt; where the law counts from the day the request was made, or the data were preserved, that day too.
-    Legal is the day the instrument counts from; the sending, until a receipt says otherwise.
+    Legal is the day the instrument counts from; the sending, until a receipt says otherwise. Of an instrument that
+    counts from the day made it is the day on the order; the sending where nobody entered one.
     """
 
     strict_on: date
     legal_on: date
-    what: str  # what happened on the legal day: "sent", "received", "preserved"
+    what: str  # what happened on the legal day: "sent", "received", "preserved", "made"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -140,7 +141,8 @@ class Hold:
     question it was written for, and the event that asked it.
     `messages` is when each message came that nobody has settled (None: settled). `waiting` is what a second
     person was asked to approve (`timeline.custody`), `erased_at` when the case was erased, `drafted_at` since when it
-    is a draft that waits for somebody's go-ahead (None: it is none). `extend_asked` is which extension a person last
+    is a draft that waits for somebody's go-ahead (None: it is none), `go_ahead_at` when that was given. `made_on` is
+    the day on the order, as it was entered (None: nobody said). `extend_asked` is which extension a person last
     asked for before its time, and when. `channel` is what it was
     sent over, `route` the id of that way to the addressee ("": a person's own). `starts` is None before anything was
     sent. `chain` has the expiries of the first period and of every extension confirmed or to be relied upon, in
@@ -195,6 +197,8 @@ class Hold:
     waiting: Mapping[str, tuple[int, datetime]] = field(default_factory=dict)
     erased_at: datetime | None = None
     drafted_at: datetime | None = None
+    go_ahead_at: datetime | None = None
+    made_on: date | None = None
     starts: Starts | None = field(init=False, repr=False, compare=False)
     chain: tuple[Expiry, ...] = field(init=False, repr=False, compare=False)
     state: State = field(init=False, repr=False, compare=False)
@@ -283,7 +287,11 @@ class Hold:
             return None
         if rule is Start.PRESERVATION_EFFECTED and self.held_from is not None:
             return Starts(min(first, self.held_from), self.held_from, "preserved")
-        strict = min(first, day_in(self.registered_at, zone)) if rule is Start.DAY_MADE else first
+        strict = first
+        if rule is Start.DAY_MADE:
+            strict = min(first, day_in(self.registered_at, zone), self.made_on or first)
+            if self.made_on is not None:
+                return Starts(strict, self.made_on, "made")
         by_receipt = rule is Start.RECEIPT or (rule is Start.EARLIER_OF_SENDING_AND_RECEIPT and received_on == first)
         if received_on is not None and (by_receipt or sent_on is None):
             return Starts(strict, received_on, "received")

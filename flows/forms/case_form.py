@@ -163,6 +163,13 @@ class RequestEntry(_Part):
     validated_by: str = Field(
         default="", title="Validated by", description="The judge, court or prosecutor, where the law wants one."
     )
+    made_on: Day = Field(
+        default=None,
+        json_schema_extra=without_default,
+        title="Day on the order",
+        description="The day the order, notice or demand was made, where the law counts from it (Canada, Brazil, the"
+        " United Kingdom). Empty under any other law.",
+    )
     user_location: str = Field(
         default="", title="Country of the user", description="Two capital letters, where it is known."
     )
@@ -293,6 +300,7 @@ _WORDS: Mapping[str, str] = {
     r"use send_on for a day that is planned": 'choose "planned" as what that day is',
     r"if the request was sent, write sent_on instead": "if the request was sent, choose that as what the day is",
     r"give from:": 'fill in "From":',
+    r"\bmade_on\b": '"Day on the order"',
     r"give identifiers, or an identifiers_file with at least one row": "add an account",
     r"(did you mean|known here:) [^;]*; `holdfast (providers|instruments) list` shows all": "choose from the list",
     r" \(`holdfast (providers|instruments) list`\)": "",
@@ -345,6 +353,7 @@ def _harmless_request(given: Mapping[str, Any]) -> dict[str, Any]:
             "period_from": _is_instant,
             "period_to": _is_instant,
             "urgency": [str(each) for each in Urgency].__contains__,
+            "made_on": _DAY.fullmatch,
         },
     )
     data = given.get("categories")

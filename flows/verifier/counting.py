@@ -1,8 +1,10 @@
 """The end of a hold, counted a second time, with nothing of the timeline: from the bare events and the frozen terms.
 
-* **strict**: from the earlier of sending and receipt, that day counted as day 1, nothing rolls.
-* **legal**: as the instrument counts: from receipt or sending, the first day counted ("include-first") or not; under
-  Reg. (EEC, Euratom) 1182/71 a last day on a Saturday, Sunday or public holiday rolls to the next working day.
+* **strict**: from the earlier of sending and receipt, that day counted as day 1, nothing rolls; where the law counts
+  from the day the order was made, from that day or the registration if they are earlier.
+* **legal**: as the instrument counts: from receipt, sending or the day on the order, the first day counted
+  ("include-first") or not; under Reg. (EEC, Euratom) 1182/71 a last day on a Saturday, Sunday or public holiday rolls
+  to the next working day.
 * An **extension** is added to the previous end before any rolling, strict to strict, legal to legal.
 * What the provider says it keeps until shortens; it lengthens only where the law's period is a minimum.
 
@@ -63,7 +65,8 @@ class _Told:
     def __init__(self, events: Sequence[Table], terms: Table) -> None:
         self.zone, self.terms = ZoneInfo(terms["provider"]["table"]["zone"]), terms
         self.knows = {each["kind"] for each in terms["instrument"]["table"].get("stop_event", ())}
-        self.made: datetime | None = None
+        self.entered: datetime | None = None
+        self.made: date | None = None
         self.sent: datetime | None = None
         self.begun: datetime | None = None
         self.received: date | None = None
@@ -80,7 +83,7 @@ class _Told:
     def _take(self, kind: str, at: datetime, body: Table) -> None:
         first_sending = body.get("action") == "send" and body.get("sequence") == 1
         if kind == "registered":
-            self.made = at
+            self.entered, self.made = at, _day(body.get("made_on"))
             self.items = {each["item"]: ("pending", None) for each in body["items"]}
             if "mla-received" in self.knows and (on := _day(body["mla"].get("received_on"))):
                 self.stops["mla-received"] = on
@@ -187,8 +190,11 @@ class _Told:
         earliest, rule = min(known), self.terms["instrument"]["table"]["start"]["on"]
         if rule == "preservation-effected" and self.held_from:
             return min(earliest, self.held_from), self.held_from
-        made_on = self._local(self.made)
-        strict = min(earliest, made_on) if rule == "day-made" and made_on else earliest
+        strict = earliest
+        if rule == "day-made":
+            strict = min(earliest, self._local(self.entered) or earliest, self.made or earliest)
+            if self.made:
+                return strict, self.made
         by_receipt = rule == "receipt" or (rule == "earlier-of-sending-and-receipt" and self.received == earliest)
         if self.received and (by_receipt or sent_on is None):
             return strict, self.received

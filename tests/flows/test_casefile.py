@@ -96,7 +96,7 @@ def test_the_full_example_shows_every_key() -> None:
     shown = tomllib.loads(dict(re.findall(r"```(toml|yaml|json)\n(.*?)```", DOC, re.DOTALL))["toml"])
     assert set(shown["case"]) == set(casefile.CASE)
     assert set(shown["case"]["mla"]) == set(casefile.MLA) - {"send_on"}
-    assert set(shown["request"][0]) == set(casefile.REQUEST) - {"follows", "emergency_reason"}
+    assert set(shown["request"][0]) == set(casefile.REQUEST) - {"follows", "emergency_reason", "made_on"}
     assert {key for each in shown["request"][0]["identifiers"] for key in each} == set(entries.KEYS)
 
 
@@ -113,6 +113,7 @@ def test_what_is_left_out_has_a_plain_meaning(tmp_path: Path) -> None:
     assert (request.notice_accepted_by, request.unverified_accepted_by, request.note) == ("", "", "")
     assert (request.language, request.emergency_reason, request.snapshot_of, request.follows) == ("", "", "", "")
     assert request.partial_disclosure is False
+    assert request.made_on is None
     (identifier,) = request.identifiers
     assert (identifier.port, identifier.chain) == (None, "")
 

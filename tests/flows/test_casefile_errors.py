@@ -265,8 +265,8 @@ MLA = {"requested_state": "US"}
         (
             {"request": [1]},
             ["request[0]: expected a table, found a number; its keys are provider, instrument, categories, from, to,"
-             " confidential, urgency, identifiers, identifiers_file, necessity, custodian, validated_by, user_location,"
-             " language, emergency_reason, snapshot_of, follows, partial_disclosure,"
+             " confidential, urgency, identifiers, identifiers_file, necessity, custodian, validated_by, made_on,"
+             " user_location, language, emergency_reason, snapshot_of, follows, partial_disclosure,"
              " notice_accepted_by, unverified_accepted_by, note"],
         ),
         ({"case__officer": "x"}, ["case.officer: expected a table, found text; its keys are name, badge, email, phone"]),

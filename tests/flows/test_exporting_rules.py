@@ -235,6 +235,8 @@ def history_of(seed: int, instrument: str, zone: str) -> tuple[list[bytes], byte
     def on(least: int, most: int) -> str:
         return (at.date() + timedelta(days=draw.randint(least, most))).isoformat()
 
+    if seed % 2:
+        events[0][1]["made_on"] = on(-40, 2)
     for number in range(draw.randint(0, 9)):
         body: dict[str, Any] = {}
         stops = [each["kind"] for each in raw["instrument"]["table"].get("stop_event", ())]
@@ -293,6 +295,8 @@ def test_the_second_count_of_the_ends_agrees_with_the_timeline_on_any_past(instr
         ("eu.epocpr", "2026-09-01", "2026-09-01", 0, ("2026-10-30", "2026-11-02")),
         # extended: 31 October + 30, not 2 November + 30
         ("eu.epocpr", "2026-09-01", "2026-09-01", 1, ("2026-11-29", "2026-11-30")),
+        # the day on the order was not entered: from the sending
+        ("ca.487.013", "2027-03-10", "2027-03-11", 0, ("2027-06-07", "2027-06-08")),
     ],
 )
 def test_the_second_count_counts_as_the_law_is_written(
@@ -304,6 +308,25 @@ def test_the_second_count_counts_as_the_law_is_written(
     if received:
         past.append(start | {"kind": "acknowledged", "body": {"references": [], "received_on": received}})
     past += [start | {"kind": "extended", "body": {"sequence": number + 1}} for number in range(extensions)]
+    end = counting.ends(past, table)[-1]
+    assert (end.strict_on.isoformat(), end.legal_on.isoformat()) == ends
+
+
+@pytest.mark.parametrize(
+    ("instrument", "made", "ends"),
+    [
+        ("ca.487.013", "2027-03-01", ("2027-05-29", "2027-05-30")),  # 90 days after the day made
+        ("uk.osa.dpn", "2027-03-05", ("2028-03-04", "2028-03-04")),  # a year beginning with the date of the notice
+        ("us.18usc2703f", "2027-03-01", ("2027-06-07", "2027-06-08")),  # this law does not look at it
+    ],
+)
+def test_the_second_count_begins_with_the_day_on_the_order(instrument: str, made: str, ends: tuple[str, str]) -> None:
+    table = json.loads(frozen_terms("sandbox", instrument, "CA"))
+    at = "2027-03-10T09:00:00Z"
+    past: list[dict[str, Any]] = [
+        {"seq": 1, "at": at, "kind": "registered", "body": {"items": [], "made_on": made}},
+        {"seq": 2, "at": at, "kind": "sent", "body": {"action": "send", "sequence": 1}},
+    ]
     end = counting.ends(past, table)[-1]
     assert (end.strict_on.isoformat(), end.legal_on.isoformat()) == ends
 

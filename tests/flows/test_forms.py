@@ -95,6 +95,16 @@ class TestACaseTypedIntoAForm:
                 "Request 1, Account 1",
             ),
             ({"request": {"snapshot_of": "HF-1"}}, "Request 1: New snapshot of: is not the id of a request"),
+            (
+                {"case": {"country": "CA"}, "request": {"instrument": "ca.487.012.domestic"}},
+                "Request 1: Day on the order: is missing, and ca.487.012.domestic counts from it;"
+                ' "Day on the order": the day on the order; its 21 days run from it',
+            ),
+            (
+                {"request": {"made_on": "2026-11-12"}},
+                "Request 1: Day on the order: us.18usc2703f does not count from the day it was made; leave"
+                ' "Day on the order" out',
+            ),
         ],
     )
     def test_each_mistake_is_told_by_the_titles_of_the_form(

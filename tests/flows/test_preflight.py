@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from unit_support import CASE, MORNING
+from unit_support import CASE, MORNING, Unit
 
 from flows import catalogue, intake
 from flows.problems import Problem
+from timeline.rules import Start
 
 KNOWN = catalogue.load()
 
@@ -97,6 +98,83 @@ def test_a_european_order_needs_its_validation_except_in_an_emergency(tmp_path: 
     assert missing()
     assert not missing(urgency="emergency")
     assert not missing(validated_by="Investigating judge")
+
+
+ORDER = {"instrument": "ca.487.013", "validated_by": "Justice of the peace"}
+
+
+def of_the_day(folder: Path, request: dict[str, Any], at: datetime = MORNING) -> list[tuple[str, str]]:
+    found = findings(folder, ORDER | request, at, country="CA")
+    return [(p.severity, p.problem) for p, _ in found if p.where.endswith("made_on")]
+
+
+def test_an_order_whose_days_run_from_the_day_made_must_say_that_day(tmp_path: Path) -> None:
+    """Criminal Code (Canada), s. 487.013(6): it expires 90 days after the day made, whenever it is entered here."""
+    (found,) = [p for p, _ in findings(tmp_path, ORDER, country="CA") if p.where.endswith("made_on")]
+    assert (found.severity, found.kind) == ("error", "missing")
+    assert found.problem == "is missing, and ca.487.013 counts from it"
+    assert found.fix.startswith("made_on: the day on the order; its 90 days run from it (Criminal Code (Canada)")
+    assert of_the_day(tmp_path, {"made_on": "2026-11-12"}) == []
+
+
+def test_a_day_made_is_refused_where_the_law_counts_from_something_else(tmp_path: Path) -> None:
+    (found,) = [p for p, _ in findings(tmp_path, {"made_on": "2026-11-12"}) if p.where.endswith("made_on")]
+    assert (found.severity, found.problem) == ("error", "us.18usc2703f does not count from the day it was made")
+    assert found.fix.startswith("leave made_on out")
+
+
+def test_what_nobody_sends_can_be_planned_with_before_its_day_is_known(tmp_path: Path) -> None:
+    assert of_the_day(tmp_path, {"instrument": "us.18usc2258A"}) == []
+    assert of_the_day(tmp_path, {"instrument": "us.18usc2258A", "made_on": "2026-11-01"}) == []
+
+
+def test_an_order_made_on_a_day_that_has_begun_nowhere_is_refused(tmp_path: Path) -> None:
+    """At 9 in the morning UTC it is still the same day everywhere but on Kiritimati; at noon it is tomorrow there."""
+    noon = MORNING.replace(hour=12)
+    assert of_the_day(tmp_path, {"made_on": "2026-11-22"}) == [("error", "lies in the future")]
+    assert of_the_day(tmp_path, {"made_on": "2026-11-22"}, noon) == []
+    assert of_the_day(tmp_path, {"made_on": "2026-11-23"}, noon) == [("error", "lies in the future")]
+
+
+@pytest.mark.parametrize(
+    ("instrument", "made_on", "told"),
+    [
+        ("ca.487.013", "2026-08-23", []),  # 90 days after it: this very day
+        ("ca.487.013", "2026-08-22", [("error", "an order made 22 Aug 2026 ran out on 20 Nov 2026")]),
+        ("ca.487.012.domestic", "2026-10-31", []),
+        ("ca.487.012.domestic", "2026-10-30", [("error", "an order made 30 Oct 2026 ran out on 20 Nov 2026")]),
+        ("br.mci.13", "2026-09-21", [("warning", "an order made 21 Sep 2026 ran out on 20 Nov 2026")]),
+    ],
+)
+def test_an_order_that_has_run_out_is_not_sent(
+    tmp_path: Path, instrument: str, made_on: str, told: list[tuple[str, str]]
+) -> None:
+    """Brazil's request goes on where a court was asked in time."""
+    assert of_the_day(tmp_path, {"instrument": instrument, "made_on": made_on}) == told
+
+
+def test_every_instrument_that_counts_from_the_day_made_asks_for_it() -> None:
+    made = {each for each, law in KNOWN.instruments.items() if law.start is Start.DAY_MADE}
+    assert made == {
+        *("br.mci.13", "ca.487.012.domestic", "ca.487.012.foreign", "ca.487.013", "uk.osa.dpn", "us.18usc2258A"),
+    }
+
+
+def test_the_day_made_reaches_the_record_and_moves_the_end(tmp_path: Path) -> None:
+    """Made on 1 March, entered and sent on 10 March: 90 days after 1 March, and not after 10 March."""
+    unit = Unit(tmp_path)
+    unit.at(datetime(2027, 3, 10, 9, tzinfo=UTC))
+    mla = CASE["case"]["mla"] | {"send_on": "2027-04-01"}
+    (request,) = unit.preserve(ORDER | {"made_on": "2027-03-01"}, country="CA", mla=mla)
+    assert unit.office.ledger.events(request)[0].body["made_on"] == "2027-03-01"
+    hold = unit.office.hold(request)
+    assert hold.expiry is not None
+    assert (str(hold.expiry.strict_on), str(hold.expiry.legal_on)) == ("2027-05-29", "2027-05-30")
+    row = unit.office.ledger.row(request)
+    assert row is not None
+    assert row.strict_on == "2027-05-29"
+    (other,) = unit.preserve({"identifiers": [{"type": "email", "value": "b@example.com"}]}, mla=mla)
+    assert "made_on" not in unit.office.ledger.events(other)[0].body
 
 
 def test_a_missing_mandatory_field_of_the_case_is_told_at_its_place(tmp_path: Path) -> None:

@@ -160,6 +160,15 @@ class Rolled(Histories):
         return replace(right, hold=hold, duties=duties(hold, self._policy))
 
 
+class Undated(Histories):
+    """The day on an order is not looked at: its days run from when it was entered."""
+
+    def _folded(self, events: Sequence[Event]) -> Folded:
+        right = super()._folded(events)
+        hold = replace(right.hold, made_on=None)
+        return replace(right, hold=hold, duties=duties(hold, self._policy))
+
+
 def _fields(hold: Hold) -> Sequence[str]:
     return [name for name, each in hold.__dataclass_fields__.items() if each.init]
 
@@ -252,6 +261,9 @@ BUGS: Mapping[str, Bug] = {
     "days counted in UTC": Bug(parts=_histories(DayOfGreenwich), found_as="the end was not told", setting=SMALL),
     "a strict end that waits for Monday": Bug(
         parts=_histories(Rolled), found_as="the end was not told", setting=SMALL
+    ),
+    "an order counted from when it was entered": Bug(
+        parts=_histories(Undated), found_as="the end was not told", setting=SMALL
     ),
     "an extension counted from now": Bug(
         parts=_providers(FromNow), found_as="not from the previous end", setting=SMALL

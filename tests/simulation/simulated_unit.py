@@ -15,6 +15,7 @@ from random import Random
 
 from simulated_account import Account
 from simulated_providers import Books, SimulatedProvider
+from simulation_law import LAWS
 
 from flows import intake, settings
 from flows.casefile import Case, Mla, Offence, Officer, RequestDraft
@@ -138,6 +139,7 @@ class Planned:
     instrument: str
     emergency: bool
     state_to_state: bool
+    made_on: date | None = None
 
 
 def requests(seed: int, holds: int, instruments: dict[str, bool], *, over: timedelta) -> list[Planned]:
@@ -145,17 +147,22 @@ def requests(seed: int, holds: int, instruments: dict[str, bool], *, over: timed
     draw, planned = Random(f"{seed}/requests"), []
     common = [each for each in sorted(instruments) if each not in RARE]
     rare = [each for each in sorted(instruments) if each in RARE]
+    orders = Random(f"{seed}/orders")
     for number in range(holds):
         seldom = bool(rare) and number % 10 == 9
         instrument = rare[number // 10 % len(rare)] if seldom else common[number % len(common)]
+        at = START + timedelta(hours=draw.randrange(max(1, over // timedelta(hours=1))))
+        # Most orders lay on a desk before they were entered; some have no day, as before one could be entered.
+        made_on = (at - timedelta(days=orders.randrange(10))).date() if orders.random() < 0.8 else None
         planned.append(
             Planned(
                 name=f"r{number:06d}",
-                at=START + timedelta(hours=draw.randrange(max(1, over // timedelta(hours=1)))),
+                at=at,
                 provider=draw.choice(KINDS).id,
                 instrument=instrument,
                 emergency=draw.random() < 0.1,
                 state_to_state=instruments[instrument],
+                made_on=made_on if LAWS[instrument].made else None,
             )
         )
     return sorted(planned, key=lambda each: (each.at, each.name))
@@ -190,6 +197,7 @@ def case_of(number: int, planned: list[Planned], draw: Random, *, late: bool) ->
                 necessity="It would be lost.",
                 custodian="",
                 validated_by="",
+                made_on=each.made_on,
                 user_location="",
                 language="",
                 emergency_reason="",
@@ -296,6 +304,7 @@ def facts_of(planned: Planned, account: Account | None, kind: Kind) -> dict[str,
     return {
         "instrument": planned.instrument,
         "registered_at": planned.at.isoformat(),
+        "made_on": planned.made_on.isoformat() if planned.made_on else "",
         "emergency": planned.emergency,
         "provider": kind.id,
         "zone": account.zone if account else kind.zone,

@@ -233,6 +233,8 @@ def chain(life: Life) -> Iterator[tuple[datetime, date]]:
     start = local(sent.at, life.zone)
     if law.made:
         start = min(start, local(life.registered_at, life.zone))
+        if life.raw["made_on"]:
+            start = min(start, date.fromisoformat(life.raw["made_on"]))
     by_law = last_day(start, law.first, counts=True)
     known_at, end, number = sent.at, by_law, 0
     while True:

@@ -24,7 +24,7 @@ class Law:
     minimum: bool = False  # at least so long: the addressee may keep it longer
     first_counts: bool = False
     starts: str = "sent"  # what the law counts from: "sent", "received", "held"
-    made: bool = False  # strictly from the day the request was made
+    made: bool = False  # from the day on the order; strictly from the registration too
     must_release: bool = False
     stops: tuple[str, ...] = ()
     validated_in: int = 0  # hours, in an emergency

@@ -12,7 +12,7 @@ from timeline_world import BR, BUDAPEST, EU, MORNING, NO_PERIOD, POLICY, US, Sto
 from timeline.decide import Do
 from timeline.events import Event
 from timeline.hold import ENDED
-from timeline.rules import Start
+from timeline.rules import Counting, Period, Start, Unit
 from timeline.state import Hold, State, fold
 
 
@@ -190,6 +190,38 @@ def test_a_demand_counts_strictly_from_the_day_it_was_made() -> None:
     assert (strict(story), legal(story)) == ("2027-01-19", "2027-01-23"), "the receipt starts nothing"
 
 
+def test_an_order_counts_from_the_day_on_it_however_late_it_was_entered_and_sent() -> None:
+    """Criminal Code (CA) 487.013(6): expires 90 days after the day made. Made on 1 March, entered on 10 March."""
+    law = instrument("ca.487.013", start=Start.DAY_MADE)
+    story = Story(law, at=utc("2027-03-10 09:00"), made_on="2027-03-01").sent()
+    assert (strict(story), legal(story)) == ("2027-05-29", "2027-05-30")
+    assert story.hold.expiry is not None
+    assert story.hold.expiry.derivation[0].startswith("legal: made 1 Mar 2027 (day 0, first day not counted)")
+    story.add("acknowledged", references=["R-1"], received_on="2027-03-12")
+    assert (strict(story), legal(story)) == ("2027-05-29", "2027-05-30"), "the receipt starts nothing"
+    without = Story(law, at=utc("2027-03-10 09:00")).sent()
+    assert (strict(without), legal(without)) == ("2027-06-07", "2027-06-08"), "as before it could be entered"
+
+
+def test_a_notice_of_a_year_begins_with_its_date() -> None:
+    """Online Safety Act 2023 (UK) s. 102(5A): one year beginning with the date of the notice."""
+    year = Period(count=1, unit=Unit.YEARS)
+    law = instrument("uk.osa.dpn", first=year, start=Start.DAY_MADE, counting=Counting.INCLUDE_FIRST)
+    story = Story(law, at=utc("2027-03-10 09:00"), made_on="2027-03-05").sent()
+    assert (strict(story), legal(story)) == ("2028-03-04", "2028-03-04")
+
+
+def test_a_day_made_after_the_registration_leaves_the_strict_start_where_it_is() -> None:
+    """At the provider it may still be yesterday when an order is made."""
+    story = Story(BR, made_on="2026-11-22").later(days=3).sent()
+    assert (strict(story), legal(story)) == ("2027-01-19", "2027-01-21")
+
+
+def test_a_day_made_moves_nothing_under_a_law_that_counts_from_something_else() -> None:
+    with_day, without = Story(US, made_on="2026-11-01").held(), Story(US).held()
+    assert (strict(with_day), legal(with_day)) == (strict(without), legal(without))
+
+
 def test_international_preservation_counts_from_the_day_it_was_effected() -> None:
     """Budapest Convention art. 29(7): not stated; from the preservation, from the request where that is unknown."""
     story = Story(BUDAPEST).sent().add("acknowledged", references=[], received_on="2026-11-23")
@@ -205,16 +237,17 @@ def test_strict_never_starts_after_legal(start: Start) -> None:
     law = instrument("any", start=start)
     for received in ("2026-11-18", "2026-11-21", "2026-11-24"):
         for held_from in ("2026-11-17", "2026-11-26"):
-            hold = (
-                Story(law)
-                .later(days=1)
-                .sent()
-                .add("acknowledged", references=[], received_on=received)
-                .add("preserved", held_from=held_from)
-                .hold
-            )
-            assert hold.starts is not None
-            assert hold.starts.strict_on <= hold.starts.legal_on
+            for made_on in ("", "2026-11-16", "2026-11-25"):
+                hold = (
+                    Story(law, made_on=made_on)
+                    .later(days=1)
+                    .sent()
+                    .add("acknowledged", references=[], received_on=received)
+                    .add("preserved", held_from=held_from)
+                    .hold
+                )
+                assert hold.starts is not None
+                assert hold.starts.strict_on <= hold.starts.legal_on
 
 
 def test_an_instrument_without_a_period_has_no_end_and_a_next_step_all_the_same() -> None:

@@ -80,7 +80,8 @@ class World:
         chosen = MANY_TERMS[self.pick(len(MANY_TERMS))]
         urgency = ("expedited", "emergency")[self.pick(2)]
         items, mla = 1 + self.pick(3), dict(MLA[self.pick(len(MLA))])
-        self.story = Story(chosen, at=MORNING + HOUR * self.pick(24), items=items, urgency=urgency, mla=mla)
+        at, made_on = MORNING + HOUR * self.pick(24), ("", "2026-11-14")[self.pick(2)]
+        self.story = Story(chosen, at=at, items=items, urgency=urgency, mla=mla, made_on=made_on)
 
     def pick(self, count: int) -> int:
         """The next number of the tape below `count`; 0, good behaviour, before it begins and when it is over."""
