@@ -49,7 +49,7 @@ def _drafted(facts: Facts, event: Event) -> None:
 
 
 def _go_ahead(facts: Facts, event: Event) -> None:
-    facts.drafted_at = None
+    facts.drafted_at, facts.go_ahead_at = None, facts.go_ahead_at or event.at
 
 
 def _extend_asked(facts: Facts, event: Event) -> None:

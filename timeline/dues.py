@@ -142,6 +142,17 @@ def short_clock(hold: Hold, rule: ShortClock, came_at: datetime) -> Clock:
     )
 
 
+def issued_at(hold: Hold) -> datetime | None:
+    """When the order was issued: entered here, or let go where it was a draft; sent, if that was earlier.
+
+    None for a draft that still waits for its go-ahead.
+    """
+    if hold.drafted_at is not None:
+        return None if hold.unsent else hold.sent_at or hold.registered_at
+    issued = hold.go_ahead_at or hold.registered_at
+    return min(issued, hold.sent_at or issued)
+
+
 def running(hold: Hold) -> Iterator[tuple[ShortClock, datetime, str]]:
     """The short duties that run now: the rule, what instant started it, and one word for this occurrence."""
     for rule in hold.terms.instrument.short_clocks:
@@ -149,8 +160,10 @@ def running(hold: Hold) -> Iterator[tuple[ShortClock, datetime, str]]:
             continue
         if rule.starts_on == "clarification" and hold.clarification and not hold.clarification[2]:
             yield rule, hold.clarification[1], f"{rule.kind}:{hold.clarification[0]}"
-        elif rule.starts_on == "sent" and hold.sent_at and not hold.validated:
-            yield rule, hold.sent_at, rule.kind
+        elif rule.starts_on in {"issued", "sent"} and not hold.validated:
+            since = issued_at(hold) if rule.starts_on == "issued" else hold.sent_at
+            if since is not None:
+                yield rule, since, rule.kind
 
 
 def running_short_clocks(hold: Hold) -> Iterator[tuple[ShortClock, Clock, str]]:

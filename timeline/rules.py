@@ -145,7 +145,7 @@ class ShortClock:
 
     kind: str  # the clock's kind: "clarification", "validation"
     period: Period
-    starts_on: str  # event kind
+    starts_on: str  # event kind, or "issued": when the order was entered here, let go, or sent
     met_by: str  # event kind
     only_if: str = ""  # "emergency": only for requests of that urgency
     consequence: str

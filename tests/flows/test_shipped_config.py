@@ -141,7 +141,7 @@ def test_the_european_order_has_its_two_short_clocks(catalogue: Catalogue) -> No
     assert (clarification.starts_on, clarification.met_by) == ("clarification", "clarification-answered")
     assert "exempt" in clarification.consequence
     assert (validation.kind, str(validation.period), validation.only_if) == ("validation", "48 hours", "emergency")
-    assert (validation.starts_on, validation.met_by) == ("sent", "validated")
+    assert (validation.starts_on, validation.met_by) == ("issued", "validated")
     assert all(not rule.short_clocks for rule in catalogue.instruments.values() if rule.id != "eu.epocpr")
 
 
@@ -398,7 +398,7 @@ def test_every_shipped_file_is_read(catalogue: Catalogue) -> None:
 
 
 def test_the_words_of_the_law_are_events_that_can_be_recorded() -> None:
-    assert {*law.STOP_EVENTS, *law.SHORT_CLOCK_STARTS, *law.SHORT_CLOCK_ENDS} <= set(KINDS)
+    assert {*law.STOP_EVENTS, *law.SHORT_CLOCK_STARTS, *law.SHORT_CLOCK_ENDS} <= {"issued", *KINDS}
 
 
 # docs/config.md

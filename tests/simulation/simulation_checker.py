@@ -382,11 +382,12 @@ def _validation(life: Life) -> Iterator[str]:
     if not life.law.validated_in or not life.raw["emergency"] or sent is None or life.let_go_at() is not None:
         return
     entered = min((at for at, kind in life.entries if kind == "validated"), default=None)
-    by = sent.at + life.slack
-    if by < life.over_at and (entered is None or entered > by):
-        known = min((each.at for each in life.said if each.kind == "received"), default=sent.at)
-        if not any(each.at <= max(by, known + life.slack) for each in life.tellings("validation")):
-            yield f"validation: sent {sent.at:%Y-%m-%d %H:%M} in an emergency, and nobody was told of the 48 hours"
+    issued = min(life.registered_at, sent.at)
+    by = issued + life.slack
+    refused = any(each.action == "send" and each.what == "refused" and each.at <= by for each in life.contacts)
+    if by < life.over_at and not refused and (entered is None or entered > by):
+        if not any(each.at <= by for each in life.tellings("validation")):
+            yield f"validation: issued {issued:%Y-%m-%d %H:%M} in an emergency, and nobody was told of the hours"
 
 
 # Letting go

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -171,6 +172,47 @@ def test_an_emergency_order_is_validated_within_48_hours() -> None:
     assert falls_due(missed, MORNING + 48 * HOUR)
     assert "validation due by 09:00 UTC on 23 Nov 2026" in missed.because
     assert not story.add("validated").duties(Do.ESCALATE, "validation")
+
+
+def test_the_48_hours_run_from_the_issue_while_the_order_waits_to_be_sent() -> None:
+    """Art. 4(5) is about an order issued without validation: a person who sends it two days later has none left."""
+    story = Story(terms(EU, abilities=PERSON), urgency="emergency")
+    assert story.decide().action is Do.SEND, "nothing is told before the sending was tried"
+    story.tried("unsupported")
+    assert falls_due(story.duty(Do.ESCALATE, "validation"), MORNING)
+    assert falls_due(story.duty(Do.ESCALATE, "validation:missed"), MORNING + 48 * HOUR)
+    story.later(hours=40).add("sent", action="send", sequence=1, channel="person")
+    assert falls_due(story.duty(Do.ESCALATE, "validation:missed"), MORNING + 48 * HOUR), "the sending begins nothing anew"
+    assert not story.add("validated").duties(Do.ESCALATE, "validation:missed")
+
+
+def test_a_sending_that_was_recorded_as_earlier_begins_the_48_hours_earlier() -> None:
+    story = Story(EU, urgency="emergency")
+    story.add("sent", at=MORNING - 3 * HOUR, action="send", sequence=1, channel="person")
+    assert falls_due(story.duty(Do.ESCALATE, "validation:missed"), MORNING + 45 * HOUR)
+
+
+def test_a_draft_is_issued_with_its_go_ahead() -> None:
+    story = Story(EU, urgency="emergency").add("drafted", draft="HF-TEST", user="one").later(hours=5)
+    assert not story.duties(Do.ESCALATE, "validation")
+    story.add("go-ahead", user="two").later(hours=1)
+    assert falls_due(story.duty(Do.ESCALATE, "validation:missed"), MORNING + 53 * HOUR)
+    story.sent()
+    assert falls_due(story.duty(Do.ESCALATE, "validation:missed"), MORNING + 53 * HOUR)
+    by_hand = Story(EU, urgency="emergency").add("drafted", draft="HF-TEST", user="one").later(hours=2).sent()
+    assert falls_due(by_hand.duty(Do.ESCALATE, "validation:missed"), MORNING + 50 * HOUR), "sent without a go-ahead"
+
+
+def test_an_order_that_was_withdrawn_before_it_was_sent_needs_no_validation() -> None:
+    assert not Story(EU, urgency="emergency").add("release-asked").duties(Do.ESCALATE, "validation")
+
+
+def test_a_clock_that_was_kept_as_beginning_with_the_sending_still_does() -> None:
+    """Requests keep their terms: those registered under the older wording are counted by it."""
+    older = tuple(replace(each, starts_on="sent") if each.kind == "validation" else each for each in EU.short_clocks)
+    story = Story(replace(EU, short_clocks=older), urgency="emergency").later(hours=5)
+    assert not story.duties(Do.ESCALATE, "validation")
+    assert falls_due(story.sent().duty(Do.ESCALATE, "validation"), MORNING + 5 * HOUR)
 
 
 def test_only_an_emergency_needs_validation_afterwards() -> None:

@@ -124,7 +124,7 @@ EU = instrument(
         ShortClock(
             kind="validation",
             period=Period(count=48, unit=Unit.HOURS),
-            starts_on="sent",
+            starts_on="issued",
             met_by="validated",
             only_if="emergency",
             consequence="the order is withdrawn at once",
