@@ -8,8 +8,8 @@ event answers it, or until a higher one takes its place.
 The rungs, top down (`LADDER`):
 
 1.  ask what became of a sending whose outcome is not known; it is not sent again before that
-2.  the short clocks that run against ourselves (EU: clarification, validation; before the sending, on its rung), and
-    what a person asked us to say that stops a clock: the answer to a clarification, the announcement of the production
+2.  the short clocks that run against ourselves (EU: clarification, validation; before the sending, on rung 5), and
+    what a person asked us to say that stops a clock: an answer to a clarification, the announcement of the production
 3.  the lapse, recorded and told: before anything that might hide it
 4.  the **imminent** rung: fewer than N sweep intervals before a strict expiry, whatever any back-off,
     window or other signal says: extend now, and tell the top of the ladder

@@ -142,7 +142,16 @@ def test_the_european_order_has_its_two_short_clocks(catalogue: Catalogue) -> No
     assert "exempt" in clarification.consequence
     assert (validation.kind, str(validation.period), validation.only_if) == ("validation", "48 hours", "emergency")
     assert (validation.starts_on, validation.met_by) == ("issued", "validated")
-    assert all(not rule.short_clocks for rule in catalogue.instruments.values() if rule.id != "eu.epocpr")
+    assert {name for name, rule in catalogue.instruments.items() if rule.short_clocks} == {"eu.epocpr", "kr.cpa215-2"}
+
+
+def test_a_korean_request_without_a_prosecutor_is_told_of_though_the_law_names_no_hours(catalogue: Catalogue) -> None:
+    """Art. 215-2: in urgency the police ask directly; the prosecutor approves immediately, else it is cancelled."""
+    (approval,) = catalogue.instruments["kr.cpa215-2"].short_clocks
+    assert (approval.kind, str(approval.period), approval.only_if) == ("validation", "12 hours", "emergency")
+    assert (approval.starts_on, approval.met_by) == ("issued", "validated")
+    assert "immediately" in approval.source.text
+    assert (approval.source.confidence, approval.source.verified) == ("low", False)
 
 
 def test_validation_may_follow_only_in_an_emergency(catalogue: Catalogue) -> None:
@@ -232,7 +241,7 @@ FROM_MEMORY = {
     "au.ongoing": ["first", "start", "counting"],
     "au.foreign": ["first", "start", "counting", "stop_event[0]", "release"],
     "jp.ccp197": ["extension[0]", "cap", "start", "counting"],
-    "kr.cpa215-2": ["force", "start", "counting"],
+    "kr.cpa215-2": ["force", "start", "counting", "short_clock[0]"],
     "br.mci.13": ["counting"],
     "de.sicherungsanordnung": ["force", "first"],
 }

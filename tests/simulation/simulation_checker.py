@@ -385,9 +385,9 @@ def _validation(life: Life) -> Iterator[str]:
     issued = min(life.registered_at, sent.at)
     by = issued + life.slack
     refused = any(each.action == "send" and each.what == "refused" and each.at <= by for each in life.contacts)
-    if by < life.over_at and not refused and (entered is None or entered > by):
-        if not any(each.at <= by for each in life.tellings("validation")):
-            yield f"validation: issued {issued:%Y-%m-%d %H:%M} in an emergency, and nobody was told of the hours"
+    told = any(each.at <= by for each in life.tellings("validation"))
+    if by < life.over_at and not refused and not told and (entered is None or entered > by):
+        yield f"validation: issued {issued:%Y-%m-%d %H:%M} in an emergency, and nobody was told of the hours"
 
 
 # Letting go

@@ -27,7 +27,7 @@ class Law:
     made: bool = False  # from the day on the order; strictly from the registration too
     must_release: bool = False
     stops: tuple[str, ...] = ()
-    validated_in: int = 0  # hours, in an emergency
+    validated_in: int = 0  # hours from the issue, in an emergency
     binds: bool = False  # whatever the addressee says of itself
     to_state: bool = False  # a State is asked, and what its provider says does not matter
 
@@ -73,7 +73,7 @@ LAWS = {
     "fr.cpp60-2": Law((1, "y")),
     "in": Law(None),
     "jp.ccp197": Law((30, "d"), 1, 30, in_time=True, must_release=True),
-    "kr.cpa215-2": Law((60, "d"), 1, 30, by="court", in_time=True, must_release=True),
+    "kr.cpa215-2": Law((60, "d"), 1, 30, by="court", in_time=True, must_release=True, validated_in=12),
     "sg.cpc20": Law(None),
     "uk.osa.dpn": Law((1, "y"), first_counts=True, made=True),
     "un.uncc.25": Law((90, "d")),

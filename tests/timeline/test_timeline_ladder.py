@@ -182,7 +182,7 @@ def test_the_48_hours_run_from_the_issue_while_the_order_waits_to_be_sent() -> N
     assert falls_due(story.duty(Do.ESCALATE, "validation"), MORNING)
     assert falls_due(story.duty(Do.ESCALATE, "validation:missed"), MORNING + 48 * HOUR)
     story.later(hours=40).add("sent", action="send", sequence=1, channel="person")
-    assert falls_due(story.duty(Do.ESCALATE, "validation:missed"), MORNING + 48 * HOUR), "the sending begins nothing anew"
+    assert falls_due(story.duty(Do.ESCALATE, "validation:missed"), MORNING + 48 * HOUR), "it does not begin anew"
     assert not story.add("validated").duties(Do.ESCALATE, "validation:missed")
 
 
