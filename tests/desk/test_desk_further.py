@@ -98,6 +98,17 @@ def test_another_state_needs_the_day_of_its_mla_request(unit: Unit) -> None:
     assert "reference" not in mla
 
 
+def test_the_day_on_a_new_order_is_given_with_it(unit: Unit) -> None:
+    request, output = first(unit), unit.folder / "follow.toml"
+    words = ("--provider", "sandbox", "--instrument", "ca.487.013", "--identifiers-file", named(unit))
+    refused = unit("follow", request, *words, "--yes")
+    assert refused.exit_code == 2
+    assert "made_on: the day on the order; its 90 days run from it" in " ".join(refused.stderr.split())
+    assert unit("follow", request, *words, "--made-on", "2026-11-12", "-o", str(output)).exit_code == 0
+    (written,) = tomllib.loads(output.read_text())["request"]
+    assert written["made_on"].isoformat() == "2026-11-12"
+
+
 def test_another_legal_basis_period_and_category_may_be_given(unit: Unit) -> None:
     request, output = first(unit), unit.folder / "follow.toml"
     asked = ("--instrument", "coe.budapest.29", "--category", "traffic", "--from", "2026-09-30T00:00:00Z")
