@@ -10,7 +10,7 @@ from flows.catalogue import Catalogue, ProviderEntry
 from flows.countries import EU
 from flows.findings import Finding, finding
 from timeline.days import day_in
-from timeline.rules import Instrument
+from timeline.rules import Confidence, Instrument
 from timeline.terms import Terms
 
 
@@ -129,10 +129,17 @@ def _period(draft: RequestDraft, catalogue: Catalogue) -> Iterator[Finding]:
 
 
 def _unverified(draft: RequestDraft, terms: Terms) -> Iterator[Finding]:
-    """Figures that move this request's dates and that nobody has read in the text itself."""
+    """Figures that move this request's dates and that nobody has read in the text itself.
+
+    A plan that says "only if" relies on the stop event. That a law is in force is told where it is doubtful: of a
+    treaty that everybody knows to be, nobody need accept by name that the depositary's list was not read.
+    """
     law = terms.instrument
     sources = [("the first period", law.first_source)]
+    if (force := law.in_force_source) is not None and force.confidence is not Confidence.HIGH:
+        sources.insert(0, (f"that {law.id} is in force", force))
     sources += [("the extension", extension.source) for extension in law.extensions if extension.reliable]
+    sources += [(f"what makes the hold open-ended ({stop.what})", stop.source) for stop in law.stop_events]
     if terms.hold is not None:
         sources.append((f"what {terms.provider.name} says of a hold", terms.hold.source))
     for what, source in sources:

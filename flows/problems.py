@@ -54,7 +54,7 @@ KINDS = {
     "document": "something that the provider wants beside the letter",
     "account": "a channel that needs an account which the unit does not have",
     "channel": "a channel for emergencies, or for official addresses only",
-    "unverified": "a figure that nobody has verified",
+    "unverified": "something that the plan relies on and nobody has verified",
     "discretion": "a hold or an extension that is a courtesy",
     "double": "two requests of one case for the same account",
     "coverage": "no chain of holds reaches the answer",

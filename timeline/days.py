@@ -29,6 +29,8 @@ DAY = timedelta(days=1)
 # Spelled out here: the standard library's names follow the system's language.
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+ROLL = "from memory, not relied on"
+"""What a derivation says of every roll-over (art. 3(4) was not read; a hold is never taken to last that long)."""
 Holidays = Mapping[date, str]
 """Public holidays of the addressee's State: day to name."""
 
@@ -158,7 +160,7 @@ def _rolled(base: date, legal_on: date, holidays: Holidays) -> tuple[str, ...]:
     if legal_on == base:
         return ()
     why = "; ".join(roll(base, holidays)[1])
-    return (f"rolls to {said_long(legal_on)} (Reg. 1182/71 art. 3(4); {why})",)
+    return (f"rolls to {said_long(legal_on)} (Reg. 1182/71 art. 3(4), {ROLL}: {why})",)
 
 
 _FIRST_DAY = {

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from timeline.days import DAY, add, add_counting_first, day_in, end_of, roll, said, said_at, said_long
+from timeline.days import DAY, ROLL, add, add_counting_first, day_in, end_of, roll, said, said_at, said_long
 from timeline.hold import Hold
 from timeline.rules import Counting, Period, Policy, ShortClock, Unit
 
@@ -130,7 +130,7 @@ def short_clock(hold: Hold, rule: ShortClock, came_at: datetime) -> Clock:
     base = add(came_on, rule.period, hold.terms.holidays)
     text = f"legal: came {said(came_on)} (day 0) + {rule.period} = {said_long(base)}"
     if base != over.legal_on:
-        text += f"; rolls to {said_long(over.legal_on)} ({'; '.join(roll(base, hold.terms.holidays)[1])})"
+        text += f"; rolls to {said_long(over.legal_on)} ({ROLL}: {'; '.join(roll(base, hold.terms.holidays)[1])})"
     return Clock(
         kind=rule.kind,
         zone=zone,

@@ -226,3 +226,32 @@ def test_an_unknown_provider_is_told_without_quoting_what_was_written(tmp_path: 
     with pytest.raises(intake.CaseErrors) as raised:
         findings(tmp_path, {"provider": "canary.account@example.com"})
     assert "canary" not in " ".join(map(str, raised.value.problems))
+
+
+def unverified(folder: Path, instrument: str, country: str, **request: Any) -> list[str]:
+    found = findings(folder, {"instrument": instrument, "necessity": "n"} | request, country=country)
+    return [problem.problem for problem, gate in found if problem.kind == "unverified" and gate == "unverified"]
+
+
+def test_a_law_of_which_nobody_read_that_it_has_commenced_is_told(tmp_path: Path) -> None:
+    """Korea's art. 215-2 was passed in December 2025; its commencement is to be checked before it is used."""
+    (told,) = unverified(tmp_path, "kr.cpa215-2", "KR")
+    assert told.startswith("that kr.cpa215-2 is in force is not verified (Criminal Procedure Act (Republic of Korea)")
+    assert "commencement not verified" in told
+    assert unverified(tmp_path, "kr.cpa215-2", "KR", unverified_accepted_by="Duty officer") == []
+
+
+@pytest.mark.parametrize(("instrument", "country"), [("coe.budapest.16", "FR"), ("eu.epocpr", "FR")])
+def test_a_law_that_is_in_force_beyond_doubt_is_not_told_of(tmp_path: Path, instrument: str, country: str) -> None:
+    assert not any("in force" in each for each in unverified(tmp_path, instrument, country))
+
+
+def test_what_makes_a_hold_open_ended_is_told_where_nobody_has_read_it(tmp_path: Path) -> None:
+    """Budapest Convention art. 29(7), second sentence: the copy that was read ends before it."""
+    (told,) = unverified(tmp_path, "coe.budapest.29", "FR", custodian="c")
+    assert told == (
+        "what makes the hold open-ended (MLA request received by the requested State; the data stay until its"
+        " decision) is not verified (Convention on Cybercrime (ETS 185), art. 29(7), second sentence,"
+        " read 2026-11-21, confidence high)"
+    )
+    assert unverified(tmp_path, "eu.epocpr", "FR") == []

@@ -246,7 +246,7 @@ def test_a_clarification_is_five_days_and_rolls_legally() -> None:
     assert (clock.strict_on, clock.legal_on) == (date(2026, 11, 27), date(2026, 11, 30))
     assert clock.derivation == (
         "legal: came 23 Nov 2026 (day 0) + 5 days = Sat 28 Nov 2026; rolls to Mon 30 Nov 2026"
-        " (28 Nov 2026: Saturday; 29 Nov 2026: Sunday)",
+        " (from memory, not relied on: 28 Nov 2026: Saturday; 29 Nov 2026: Sunday)",
         "strict: counted from 23 Nov 2026 as day 1, Fri 27 Nov 2026",
         "if missed: the provider is exempt from preserving",
     )
