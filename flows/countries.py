@@ -21,6 +21,9 @@ EU = frozenset(_MEMBERS.split())
 EEA = EU | {"IS", "LI", "NO"}
 """The European Economic Area (EEA Agreement, art. 126). Switzerland is not in it."""
 
+E_EVIDENCE = EU - {"DK"}
+"""The Member States that Regulation (EU) 2023/1543 binds: Denmark is not (Reg. (EU) 2025/1550, recitals 7 and 8)."""
+
 WORLD = "world"
 REGIONS = {"EU": EU, "EEA": EEA}
 

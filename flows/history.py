@@ -42,12 +42,15 @@ def freeze_terms(
     abilities: Abilities,
     at: datetime,
     zone: str = "",
+    state: str | None = None,
 ) -> bytes:
     """The terms of a request as canonical JSON: everything its dates are computed from.
 
-    `zone` is where its days are counted, if not at the provider: at the authority that gets it.
+    `zone` is where its days are counted, if not at the provider: at the authority or the entity that gets it. `state`
+    is the one whose holidays count, "" for none; the provider's unless it is given.
     """
-    mla, state = catalogue.profiles[profile], catalogue.providers[provider].terms.state
+    mla = catalogue.profiles[profile]
+    state = catalogue.providers[provider].terms.state if state is None else state
     raw = catalogue.raw  # read only: `raw_provider` would copy all of it
     practice = {key: value for key, value in raw[f"providers/{provider}.toml"].items() if key != "adapter"}
     practice |= {"zone": zone} if zone else {}

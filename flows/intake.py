@@ -12,6 +12,7 @@ from typing import Any
 
 from flows.casefile import Case, Mla, RequestDraft, read_case
 from flows.catalogue import Catalogue
+from flows.countries import E_EVIDENCE
 from flows.drafts import drafting
 from flows.four_eyes import asking
 from flows.history import freeze_terms, read_terms
@@ -73,15 +74,15 @@ def judge(
     if case is None:
         raise CaseErrors(problems)
     wrong = [each for each in problems if each.severity == "error"]
-    drafts, frozen = [], dict[tuple[str, str], bytes]()
+    drafts, frozen = [], dict[tuple[str, str, str], bytes]()
     for request in case.requests:
         unknown = [finding.problem for finding in known(request, catalogue)]
         wrong += unknown
         if not unknown and request.provider and request.instrument:
-            pair = request.provider, request.instrument
-            if pair not in frozen:
-                frozen[pair] = terms_of(case, *pair, catalogue, at=at)
-            drafts.append(draft(case, request, catalogue, frozen[pair], at=at))
+            kind = request.provider, request.instrument, request.user_location
+            if kind not in frozen:
+                frozen[kind] = terms_of(case, request, catalogue, at=at)
+            drafts.append(draft(case, request, catalogue, frozen[kind], at=at))
     if case.mla and case.mla.profile and case.mla.profile not in catalogue.profiles:
         fix = f"one of {', '.join(sorted(catalogue.profiles))}"
         where = case.place("case.mla.profile")
@@ -111,42 +112,35 @@ def _key(problem: Problem) -> str:
     return re.sub(r"line \d+: ", "", problem.where)
 
 
-def terms_of(case: Case, provider: str, instrument: str, catalogue: Catalogue, *, at: datetime) -> bytes:
-    """The terms under which this case's requests to a provider run, frozen at `at`."""
-    first = _ways(case, provider, instrument, catalogue)[0]
+def terms_of(case: Case, request: RequestDraft, catalogue: Catalogue, *, at: datetime) -> bytes:
+    """The terms under which a request runs, frozen at `at`: the same for each to one addressee."""
+    first = ways(case, request, catalogue)[0]
     named = case.mla.profile if case.mla else ""
+    european = catalogue.instruments[request.instrument].jurisdiction == "EU"
     return freeze_terms(
         catalogue,
-        provider=provider,
-        instrument=instrument,
+        provider=request.provider,
+        instrument=request.instrument,
         country=case.country,
         profile=catalogue.profile(named if named in catalogue.profiles else "").id,
         abilities=abilities_of(first.capabilities),
         at=at,
         zone=first.zone,
+        # The holidays of a State that an order of the Union does not bind roll no day of it.
+        state=first.addressee.state if first.addressee.state in E_EVIDENCE or not european else "",
     )
 
 
 def ways(case: Case, request: RequestDraft, catalogue: Catalogue) -> tuple[Route, ...]:
     """Every way in which a request of a case can go, best first. Its provider and instrument are known."""
-    return _ways(
-        case,
-        request.provider,
-        request.instrument,
-        catalogue,
-        user_location=request.user_location,
-        language=request.language,
-    )
-
-
-def _ways(case: Case, provider: str, instrument: str, catalogue: Catalogue, **of_request: str) -> tuple[Route, ...]:
     return routes(
         catalogue,
-        provider=provider,
-        instrument=catalogue.instruments[instrument],
+        provider=request.provider,
+        instrument=catalogue.instruments[request.instrument],
         country=case.country,
         requested_state=case.mla.requested_state if case.mla else "",
-        **of_request,
+        user_location=request.user_location,
+        language=request.language,
     )
 
 

@@ -32,7 +32,7 @@ PROVIDER_KEYS: Mapping[str, tuple[str, ...]] = {
         "adapter",
     ),
     "preservation": ("offered", "notes", *SOURCE_KEYS),
-    "entity": ("name", "for", "address", "state", *SOURCE_KEYS),
+    "entity": ("name", "for", "address", "state", "zone", *SOURCE_KEYS),
     "channel": (
         *("kind", "name", "url", "needs_account", "onboarding_days", "official_domain_only", "round_the_clock"),
         *("emergency_only", "notes", *SOURCE_KEYS),
@@ -153,6 +153,7 @@ def _entities(tables: list[Table]) -> tuple[Entity, ...]:
                 serves=serves,
                 address=table.text("address", ""),
                 state=_state(table),
+                zone=table.zone("zone") if table.has("zone") else "",
                 source=table.source(),
             )
         )

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from flows.casefile import Case, RequestDraft
-from flows.catalogue import Catalogue, ProviderEntry
-from flows.countries import EU
+from flows.catalogue import Catalogue, Entity, ProviderEntry
+from flows.countries import E_EVIDENCE
 from flows.findings import Finding, finding
 from timeline.days import day_in
 from timeline.rules import Confidence, Instrument
@@ -65,11 +65,31 @@ def _addressed(case: Case, draft: RequestDraft, law: Instrument, entry: Provider
             fix = "give [case.mla] with requested_state: the State that is asked to preserve"
             yield finding("addressee", case.place("case.mla"), f"{law.id} goes to a State, and none is named", fix)
         return
-    entity = entry.entity_for(draft.user_location)
-    seat = entity.state if entity else ""
-    if seat and seat not in (EU - {"DK"} if law.jurisdiction == "EU" else {law.jurisdiction}):
-        fix = f"ask that State through a 24/7 contact point, or use an instrument of {seat}"
-        what = f"{entity.name if entity else ''} sits in {seat}, where {law.id} does not bind"
+    entity = entry.entity_under(law.jurisdiction, draft.user_location)
+    if law.jurisdiction == "EU":
+        yield from _in_the_union(case, draft, law, entry, entity)
+    elif entity and entity.state not in ("", law.jurisdiction):
+        fix = f"ask that State through a 24/7 contact point, or use an instrument of {entity.state}"
+        what = f"{entity.name} sits in {entity.state}, where {law.id} does not bind"
+        yield finding("addressee", draft.place("instrument"), what, fix, "warning")
+
+
+def _in_the_union(
+    case: Case, draft: RequestDraft, law: Instrument, entry: ProviderEntry, entity: Entity | None
+) -> Iterator[Finding]:
+    """Reg. (EU) 2023/1543 art. 7: to the designated establishment or representative in another Member State."""
+    name, seat = entity.name if entity else entry.terms.name, entry.seat(entity)
+    if seat not in E_EVIDENCE:
+        where = f"sits in {seat}, where {law.id} does not bind" if seat else "sits in a State that nobody has read"
+        what = f"{name} {where}; its designated establishment in the Union is not in the catalogue"
+        fix = (
+            "find it on its own page, in the States' register or with SIRIUS, and put it with its State as [[entity]]"
+            f" beside those known into the unit's own providers/{entry.terms.id}.toml; until then {name} is addressed"
+        )
+        yield finding("addressee", draft.place("instrument"), what, fix, "warning")
+    elif seat == case.country:
+        what = f"{name} sits in {seat} itself, and {law.id} goes to another Member State (art. 7)"
+        fix = f"use an instrument of {seat}: `holdfast instruments list`"
         yield finding("addressee", draft.place("instrument"), what, fix, "warning")
 
 

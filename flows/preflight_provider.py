@@ -33,7 +33,7 @@ def against_provider(case: Case, draft: RequestDraft, catalogue: Catalogue, at: 
     yield from _kept(draft, entry)
     if law.addressee != "state":
         yield from _programme(draft, entry, law)
-        yield from _entity(draft, entry)
+        yield from _entity(draft, entry, law.jurisdiction)
         yield from missing(case, draft, entry.required, entry.terms.name, entry.required_source)
         yield from _period(draft, entry)
         yield from _language(draft, entry, catalogue.languages)
@@ -55,8 +55,8 @@ def _programme(draft: RequestDraft, entry: ProviderEntry, law: Instrument) -> It
         yield finding("no-programme", draft.place("provider"), what, f"{fix}; {notes}" if notes else fix)
 
 
-def _entity(draft: RequestDraft, entry: ProviderEntry) -> Iterator[Finding]:
-    if not entry.entities or entry.entity_for(draft.user_location):
+def _entity(draft: RequestDraft, entry: ProviderEntry, jurisdiction: str) -> Iterator[Finding]:
+    if not entry.entities or entry.entity_under(jurisdiction, draft.user_location):
         return
     where, name = draft.place("user_location"), entry.terms.name
     choice = "; ".join(f"{each.name} for {', '.join(each.serves)}" for each in entry.entities)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flows.countries import specific_first
+from flows.countries import E_EVIDENCE, WORLD, specific_first
 from timeline.rules import ProviderTerms, Source
 
 
@@ -15,13 +15,15 @@ from timeline.rules import ProviderTerms, Source
 class Entity:
     """A legal entity that may be addressed. `serves`: for users of which places ("FR", "EU", "EEA", "world").
 
-    `state` is where it sits (ISO 3166-1), "" where that was not read; `address` as a letter writes it, or "".
+    `state` is where it sits (ISO 3166-1), "" where that was not read; `zone` where it counts days, "" for the
+    provider's; `address` as a letter writes it, or "".
     """
 
     name: str
     serves: tuple[str, ...]
     address: str
     state: str
+    zone: str
     source: Source
 
 
@@ -144,8 +146,28 @@ class ProviderEntry:
         """
         if not country:
             return self.entities[0] if len(self.entities) == 1 else None
-        for place in specific_first(country):
-            for entity in self.entities:
-                if place in entity.serves:
-                    return entity
-        return None
+        return _serving(self.entities, specific_first(country))
+
+    def entity_under(self, jurisdiction: str, country: str) -> Entity | None:
+        """The entity that an instrument of that jurisdiction is addressed to, for a user in that country.
+
+        One of the EU goes to an entity in a Member State that it binds, wherever the user is (Reg. (EU) 2023/1543
+        art. 7); where none is known, to one of which nobody has read where it sits, or as `entity_for` says.
+        """
+        if jurisdiction != "EU":
+            return self.entity_for(country)
+        places = (*specific_first(country)[:-1], "EU", "EEA", WORLD)
+        bound = [each for each in self.entities if self.seat(each) in E_EVIDENCE]
+        if bound:
+            return _serving(bound, places) or bound[0]
+        unread = [each for each in self.entities if not self.seat(each)]
+        return _serving(unread, places) or self.entity_for(country)
+
+    def seat(self, entity: Entity | None) -> str:
+        """The State in which the addressee sits (ISO 3166-1): the entity's, else the provider's; "" if not known."""
+        return (entity.state if entity else "") or self.terms.state
+
+
+def _serving(entities: Sequence[Entity], places: Sequence[str]) -> Entity | None:
+    """The entity for the first of these places that any of them serves."""
+    return next((each for place in places for each in entities if place in each.serves), None)

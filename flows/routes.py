@@ -87,12 +87,12 @@ def routes(
             )
             for contact in catalogue.authorities.route(country, requested_state)
         )
-    entity = entry.entity_for(user_location)
+    entity = entry.entity_under(instrument.jurisdiction, user_location)
     read = entry.documents.languages if entry.documents else ()
     addressee = Addressee(
         name=entity.name if entity else entry.terms.name,
         service=entry.terms.name,
-        state=(entity.state if entity else "") or entry.terms.state,
+        state=entry.seat(entity),
         language=language or _readable(read, catalogue.languages),
     )
     file = f"config/providers/{provider}.toml"
@@ -102,7 +102,7 @@ def routes(
             table=table,
             where=file,
             addressee=addressee,
-            zone=entry.terms.zone,
+            zone=(entity.zone if entity else "") or entry.terms.zone,
         )
         for number, table in enumerate(entry.adapters)
     )

@@ -163,7 +163,8 @@ def test_an_entity_in_a_state_where_the_law_does_not_bind_is_told(tell: Tell) ->
 def test_an_order_of_the_union_binds_the_entity_in_a_member_state(kinds: Kinds) -> None:
     request = {"instrument": "eu.epocpr", "validated_by": "Court"}
     assert kinds(request | {"user_location": "FR"}, country="FR") == []
-    assert kinds(request | {"user_location": "US"}, country="FR") == [("warning", "addressee")]
+    assert kinds(request | {"user_location": "US"}, country="FR") == []
+    assert kinds(request | {"user_location": "US"}, country="IE") == [("warning", "addressee")]
 
 
 def test_who_may_not_issue_an_instrument_is_refused_where_that_was_read_and_warned_where_it_was_not(
