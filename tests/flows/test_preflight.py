@@ -12,6 +12,7 @@ from unit_support import CASE, MORNING, Unit
 
 from flows import catalogue, intake
 from flows.problems import Problem
+from timeline.coverage import coverage
 from timeline.rules import Start
 
 KNOWN = catalogue.load()
@@ -220,6 +221,23 @@ def test_a_discretionary_hold_is_named_as_not_relied_upon(tmp_path: Path) -> Non
     found = said(tmp_path, request, country="FR")
     assert any("not relied upon: the hold itself is a courtesy" in each for each in found)
     assert any("not relied upon: extension" in each for each in found)
+
+
+def test_a_production_order_that_follows_a_european_hold_is_answered_while_it_stands(tmp_path: Path) -> None:
+    """Reg. (EU) 2023/1543 art. 10: produced within 10 days. The 324 of an MLA answer would leave months open."""
+    request = {"provider": "sandbox-social", "instrument": "eu.epocpr", "validated_by": "Court"}
+    follows = {"requested_state": "IE", "send_on": "2026-12-20"}
+
+    def gap(**mla: Any) -> int:
+        findings(tmp_path, request, country="FR", mla=follows | mla)
+        _, (draft,), _ = intake.read(tmp_path / "case.json", KNOWN, at=MORNING)
+        return coverage(draft.hold, KNOWN.policy, MORNING).gap_days_p90
+
+    epoc = KNOWN.profile("epoc")
+    assert (epoc.p50_days, epoc.p90_days) == (10, 10 + 5 + 10 + 7)
+    assert (epoc.source.verified, epoc.source.confidence) == (False, "low")
+    assert gap(profile="epoc") == 0
+    assert gap() > 200
 
 
 def test_an_unknown_provider_is_told_without_quoting_what_was_written(tmp_path: Path) -> None:

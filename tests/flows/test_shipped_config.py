@@ -373,6 +373,8 @@ def test_a_plan_is_judged_by_the_150_days_unless_the_case_says_otherwise(catalog
 
 def test_an_inferred_percentile_follows_the_stated_curve(catalogue: Catalogue) -> None:
     for profile in catalogue.profiles.values():
+        if profile.id == "epoc":  # what the law gives, no curve
+            continue
         sigma = 0.54 if profile.id == "tcy" else 0.60
         assert f"sigma {sigma:.2f}" in profile.source.text, profile.id
         assert profile.p90_days == round(profile.p50_days * math.exp(1.2816 * sigma)), profile.id
