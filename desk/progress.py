@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 MOST_LIVE = 20
 """More requests than this do not fit on a screen: they are told in plain lines."""
 
-BY_HAND, LAPSED = "unsupported", "LAPSED"
-"""What became of an act that no machine can do at this provider, and of a hold with nothing in its place."""
+LAPSED = "LAPSED"
+"""What became of a hold with nothing in its place."""
 
 
 def became(done: Done) -> str:
@@ -29,7 +29,7 @@ def became(done: Done) -> str:
     if not done.failed:
         state, comma, rest = done.result.partition(",")
         return f"{doing}: {STATES.get(state, state)}{comma}{rest}"
-    if done.result == BY_HAND:
+    if done.by_hand:
         return f"{doing} by hand: {done.failed}"
     if done.result == LAPSED:
         return f"LAPSED: {done.failed}"

@@ -37,7 +37,8 @@ from timeline.terms import by_law
 class Done:
     """What became of one decision. `failed`: it did not succeed, in words without any identifier.
 
-    `person`: something now waits for a person.
+    `person`: something now waits for a person. `by_hand`: no machine can say it at this provider, so a person does;
+    nothing was tried and nothing went wrong, and `failed` says why no machine can.
     """
 
     request: str
@@ -47,6 +48,15 @@ class Done:
     result: str
     failed: str = ""
     person: bool = False
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether it was handed to a person, as no machine can say it."""
+        return self.result == BY_HAND
+
+
+BY_HAND = "unsupported"
+"""What became of an act that no machine can do at this provider; its event has the same name."""
 
 
 def act(office: Office, claim: Claim, read: Folded, decision: Decision) -> Done:
@@ -78,7 +88,7 @@ def act(office: Office, claim: Claim, read: Folded, decision: Decision) -> Done:
         because=because,
         result=result,
         failed=failed,
-        person=decision.action in {Do.ESCALATE, Do.LAPSE},
+        person=decision.action in {Do.ESCALATE, Do.LAPSE} or result == BY_HAND,
     )
 
 

@@ -169,7 +169,8 @@ def _progress(errand: Errand) -> Progress:
     context, log = contextvars.copy_context(), get_run_logger()
 
     def tell(done: Done) -> None:
-        text = f"{done.request} {done.action}: {done.failed or done.result}"
+        hand = "by hand: " if done.by_hand else ""
+        text = f"{done.request} {done.action}: {hand}{done.failed or done.result}"
         context.copy().run(log.warning if done.failed or done.person else log.info, text)
         if errand.progress:
             errand.progress(done)

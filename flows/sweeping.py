@@ -46,7 +46,10 @@ SPOKEN = frozenset({Do.SEND, Do.EXTEND, Do.RELEASE, Do.ANNOUNCE, Do.CLARIFY, Do.
 
 @dataclass(kw_only=True)
 class Report:
-    """What a sweep did. `failures`: request (or "") and what failed, in words without any identifier."""
+    """What a sweep did. `failures`: request (or "") and what failed, in words without any identifier.
+
+    What no machine can say at a provider, and a person does, is no failure: it is `person`.
+    """
 
     at: datetime
     done: list[Done] = field(default_factory=list)
@@ -298,7 +301,7 @@ def _do(this: Pass, claim: Claim, current: Folded, decision: Decision, report: R
     began = time.monotonic()
     done = act(this.office, claim, current, decision)
     report.done.append(done)
-    if done.failed:
+    if done.failed and not done.by_hand:
         report.failures.append((claim.request, done.failed))
         if decision.action in SPOKEN:
             cost = time.monotonic() - began

@@ -236,8 +236,8 @@ class Watch:
 
     def _progress(self, done: Done) -> None:
         self.sign = time.monotonic()
-        if not done.failed:
-            self.say(f"{done.request} {done.action}: {done.result}")
+        if done.by_hand or not done.failed:
+            self.say(f"{done.request} {done.action}: {f'by hand: {done.failed}' if done.by_hand else done.result}")
 
     def _look(self) -> None:
         """Wake up when the next request falls due. What the last sweep left undone waits for the interval."""

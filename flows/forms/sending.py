@@ -50,8 +50,9 @@ def _sent(office: Office, requests: Sequence[str], report: Report, what: str) ->
     ]
     ended = [each for each in unsent if holds[each].ended]
     left = [each for each in unsent if each not in by_hand and each not in ended]
-    text = f"{what}, {len(requests) - len(second) - len(unsent)} sent: {', '.join(requests)}."
-    text += f" To be sent by hand, see the desk queue: {', '.join(by_hand)}." if by_hand else ""
+    sent = len(requests) - len(second) - len(unsent)
+    text = f"{what}{f', {sent} sent' if sent or not by_hand else ''}: {', '.join(requests)}."
+    text += f" To be submitted by hand, see the desk queue: {', '.join(by_hand)}." if by_hand else ""
     text += f" Waits for a second person (`holdfast approve`): {', '.join(second)}." if second else ""
     states = [f"{each} ({STATES.get(str(holds[each].state), holds[each].state)})" for each in ended]
     text += f" Not sent, and no sweep will: {', '.join(states)}." if ended else ""
