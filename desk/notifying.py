@@ -25,7 +25,7 @@ def notify(level: int, as_json: bool) -> None:
     """
     from flows.office import open_catalogue
     from flows.settings import load
-    from flows.telling import Notice, deliver
+    from flows.telling import TRIAL, TRIED, Notice, deliver
 
     settings = load()
     catalogue = open_catalogue(settings)
@@ -36,8 +36,8 @@ def notify(level: int, as_json: bool) -> None:
     trial = Notice(
         level=level,
         who=rung.who,
-        about="trial",
-        because="This is a trial: nothing has happened. Whoever reads this is reached.",
+        about=TRIAL,
+        because=TRIED,
         at=settings.now(),
         see="Say so to whoever sent it.",
     )

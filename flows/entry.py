@@ -122,7 +122,7 @@ async def carry_out(
     except Exception as error:  # none of ours may reach Prefect's engine
         done = Outcome(text=in_words(error, of), failed=True)
         if of is not None:  # what was not entered, nobody has looked at: an account may stand anywhere
-            scrubber.left = harmless(of, scrubber.typed)
+            scrubber.keep(harmless(of, scrubber.typed), lambda name: titled(of, name))
     finally:
         errand.finished.set()
     if isinstance(done, Outcome) and done.page is not None:

@@ -7,11 +7,11 @@ from typing import Any
 from prefect.client.schemas.objects import State
 
 from flows.asking import press
-from flows.entry import Run, carry_out
+from flows.entry import Outcome, Run, carry_out
 from flows.forms.fields import Person, RequestId
 from flows.forms.flow import form_flow
 from flows.forms.names import named
-from flows.sweeping import Report, work_on
+from flows.sweeping import work_on
 from timeline.decide import Do
 
 
@@ -25,7 +25,8 @@ async def escalate(request: RequestId, by: Person) -> State[Any]:
     return await carry_out("escalate", _escalate, of=escalate, given=locals())
 
 
-def _escalate(run: Run, *, request: str, by: str) -> Report:
+def _escalate(run: Run, *, request: str, by: str) -> Outcome:
     press(run.office, [request], "tell", by=by, run=run.errand.run)
     told = frozenset({Do.ESCALATE})
-    return work_on(run.office, [request], progress=run.progress, only=told, stop=run.errand.stop, each=run.each)
+    report = work_on(run.office, [request], progress=run.progress, only=told, stop=run.errand.stop, each=run.each)
+    return Outcome(report=report, nothing="Nobody had to be told now: who was told stands on the desk queue.")

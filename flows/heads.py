@@ -20,7 +20,7 @@ from flows import headfile
 from flows.doubts import BACK, Doubts, look, misfit
 from flows.office import Office
 from flows.stamping import NotStamped, is_configured, stamp
-from flows.telling import Notice, deliver, post
+from flows.telling import Notice, deliver, in_words, post
 from ledger.canonical import instant, read_instant
 from ledger.heads import STAMP, Head, Stamp, read_line, sign, signing_key
 from ledger.interface import Json, Ledger, LedgerError
@@ -221,7 +221,8 @@ def bring_out(office: Office, note: Note, now: datetime) -> list[str]:
                 facts, told = take(office, note, head)
             except (OSError, ValueError, NotStamped, smtplib.SMTPException) as error:
                 closed.add(way)
-                what = f"the head of event {head.events} {_LEFT_BY[way]}: {_plain(error)}"
+                why = in_words(error, "the mail server") if way == "mail" else _plain(error)
+                what = f"the head of event {head.events} {_LEFT_BY[way]}: {why}"
                 wrong.append(f"{what}; tried again next time")
                 continue
             to.remove(way)
@@ -287,7 +288,7 @@ def _mail(office: Office, note: Note, head: Head) -> Taken:
         + "\nThe attached file is checked with:  holdfast verify --head heads.jsonl\n"
     )
     mail.add_attachment(lines.encode(), maintype="application", subtype="jsonl", filename="heads.jsonl")
-    post(office.settings.environ, mail)
+    post(office.settings.environ, mail, at=office.now())
     return {"mail": list[Json](to)}, ()
 
 

@@ -61,7 +61,9 @@ def _issue(run: Run, *, request_ids: Sequence[str], by: str) -> Outcome:
     report = work_on(run.office, request_ids, progress=run.progress, stop=run.errand.stop, each=run.each)
     rows = table(run.office, request_ids[:SHOWN])
     page = Page(key="issued-requests", table=rows, text="How each request stands")
-    return Outcome(report=report, page=page)
+    return Outcome(
+        report=report, nothing="Nothing was left to send: see how each request stands (Artifacts).", page=page
+    )
 
 
 def _is_unsent(office: Office, request: str) -> bool:

@@ -34,13 +34,15 @@ class Outcome:
     """What became of a form: in a person's words, and as opaque ids and days for who asks by program.
 
     `failed`: it is not done; the words say what to do. `report` is what was done at providers, whose failures are
-    told too, and which is counted where there are no words; `page` what there is to read.
+    told too, and which is counted where there are no words (`nothing`: said where nothing was done and nothing
+    failed); `page` what there is to read.
     """
 
     text: str = ""
     data: Mapping[str, Any] = field(default_factory=dict)
     failed: bool = False
     report: Report | None = None
+    nothing: str = ""
     page: Page | None = None
 
     @property
@@ -48,15 +50,18 @@ class Outcome:
         """The state that it ends a run in: failed if anything failed, with the reasons."""
         text, failed = self.text, self.failed
         if self.report is not None and not text:
-            return end_of(self.report)
+            return end_of(self.report, self.nothing)
         if self.report is not None and self.report.failed:
             text, failed = f"{text} Failed: {_reasons(self.report)}", True
         made = Failed if failed else Completed
         return made(message=text, data=dict(self.data))
 
 
-def end_of(report: Report) -> State[Any]:
-    """The state that a report ends in: failed if anything failed, with the reasons and without any identifier."""
+def end_of(report: Report, nothing: str = "") -> State[Any]:
+    """The state that a report ends in: failed if anything failed, with the reasons and without any identifier.
+
+    `nothing` is said in place of the counts where nothing was done and nothing failed.
+    """
     summary = {
         "requests": report.looked_at,
         "acts": len(report.done),
@@ -67,7 +72,7 @@ def end_of(report: Report) -> State[Any]:
     text = f"{number(report.looked_at, 'request')} looked at, {number(len(report.done), 'act')}"
     text += ", something needs a person" if report.person else ""
     if not report.failed:
-        return Completed(message=text, data=summary)
+        return Completed(message=text if report.done else nothing or text, data=summary)
     return Failed(message=f"{text}, {len(report.failures)} failed: {_reasons(report)}", data=summary)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from flows.office import Office
 from flows.report import COUNTED, report, week_of
-from flows.telling import post
+from flows.telling import in_words, post
 
 BEAT = "report"
 
@@ -134,8 +134,8 @@ def mail_weekly(office: Office, now: datetime) -> list[str]:
         mail["Subject"] = f"[Holdfast] report of week {last}"
         mail.set_content(text(found))
         try:
-            post(office.settings.environ, mail)
+            post(office.settings.environ, mail, at=now)
         except (OSError, ValueError) as error:
-            return [f"the report of week {last} could not be mailed: {' '.join(str(error).split())[:300]}"]
+            return [f"the report of week {last} could not be mailed: {in_words(error, 'the mail server')}"]
     office.ledger.beat(BEAT, now, {"week": week})
     return []

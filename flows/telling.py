@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from email.message import EmailMessage
+from email.utils import format_datetime, make_msgid, parseaddr
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -34,6 +35,9 @@ HERE = ("stderr", "drop")
 
 FAULT = "fault"
 """The matter of a request that we cannot work on (`flows.faults`)."""
+
+TRIAL, TRIED = "trial", "This is a trial: nothing has happened. Whoever reads this is reached."
+"""What a trial message is about, and what it says on every channel."""
 
 NEXT = "Nobody answers: the next level is told.\n"
 
@@ -145,7 +149,7 @@ class Notice:
     @property
     def brief(self) -> Notice:
         """The same without its reason."""
-        return replace(self, because=f"Something needs you: {self.about}.")
+        return replace(self, because=TRIED if self.about == TRIAL else f"Something needs you: {self.about}.")
 
     @property
     def subject(self) -> str:
@@ -232,12 +236,36 @@ def _deliver(settings: Settings, rung: RungChannels, channel: str, message: Said
 
             reason = notify(settings, channel, outside.subject, outside.text)
     except (OSError, smtplib.SMTPException, ValueError) as error:
-        reason = f"{type(error).__name__}: {_plain(error)}"
+        reason = in_words(error, "the mail server" if channel == "smtp" else "")
     return {"channel": channel, "delivered": not reason, "reason": reason}
 
 
-def _plain(error: Exception) -> str:
-    return " ".join(str(error).split())[:200]
+def in_words(error: Exception, whose: str = "") -> str:
+    """Why a message was not taken, for people; `whose` answer it is, where somebody was asked."""
+    match error:
+        case smtplib.SMTPRecipientsRefused(recipients=refused) if refused:
+            code, said = next(iter(refused.values()))
+            text = f"{whose} takes no mail for that address: {code} {_read(said)}"
+        case smtplib.SMTPResponseException(smtp_code=code, smtp_error=said):
+            text = f"{whose} answered {code}: {_read(said)}"
+        case smtplib.SMTPException():
+            text = f"{whose} did not take it: {error}"
+        case ssl.SSLCertVerificationError(verify_message=why):
+            text = f"{whose} has a certificate that is not trusted here: {why}"
+        case ConnectionRefusedError():
+            text = f"{whose} could not be reached: nobody listens at that address"
+        case TimeoutError():
+            text = f"{whose} did not answer in time"
+        case OSError():
+            why = error.strerror or str(error) or type(error).__name__
+            text = f"{whose} could not be reached: {why}" if whose else why
+        case _:
+            text = str(error) if type(error) is ValueError else f"{type(error).__name__}: {error}"
+    return " ".join(text.split())[:200]
+
+
+def _read(said: object) -> str:
+    return said.decode(errors="replace") if isinstance(said, bytes) else str(said)
 
 
 def _drop(folder: Path, message: Said) -> None:
@@ -261,11 +289,11 @@ def _mail(environ: Mapping[str, str], to: str, message: Said) -> None:
     mail["Subject"] = message.subject
     mail["X-Priority"] = "1" if message.level > 1 else "2"
     mail.set_content(message.text)
-    post(environ, mail)
+    post(environ, mail, at=message.at)
 
 
-def post(environ: Mapping[str, str], mail: EmailMessage) -> None:
-    """Hand a mail to the unit's own people to the mail server (HOLDFAST_SMTP), from HOLDFAST_MAIL_FROM.
+def post(environ: Mapping[str, str], mail: EmailMessage, *, at: datetime) -> None:
+    """Hand a mail to the unit's own people to the mail server (HOLDFAST_SMTP), from HOLDFAST_MAIL_FROM, dated `at`.
 
     Raises:
         ValueError: no mail server is named, or not as one is written.
@@ -274,7 +302,10 @@ def post(environ: Mapping[str, str], mail: EmailMessage) -> None:
     server = urlsplit(environ.get("HOLDFAST_SMTP", ""))
     if server.scheme not in {"smtp", "smtps", "smtp+starttls"} or not server.hostname:
         raise ValueError("HOLDFAST_SMTP: expected smtp://HOST:PORT, smtp+starttls://… or smtps://…")
-    mail["From"] = environ.get("HOLDFAST_MAIL_FROM") or f"holdfast@{server.hostname}"
+    mail["From"] = sender = environ.get("HOLDFAST_MAIL_FROM") or f"holdfast@{server.hostname}"
+    mail["Date"] = format_datetime(at)
+    # The sender's domain, as the name of this machine is nobody's business.
+    mail["Message-ID"] = make_msgid(domain=parseaddr(sender)[1].rpartition("@")[2] or server.hostname)
     secure = ssl.create_default_context(cafile=environ.get("HOLDFAST_MAIL_CA") or None)
     if server.scheme == "smtps":
         link: smtplib.SMTP = smtplib.SMTP_SSL(

@@ -262,7 +262,7 @@ def _parts(text: str) -> list[str]:
 
 def told(problem: Problem) -> str:
     """A problem for the clerk: which field, what is wrong, what to write instead."""
-    return f"{place(problem.where)}: {problem.problem}; {_in_form(problem.fix)}"
+    return f"{place(problem.where)}: {_in_form(problem.problem)}; {_in_form(problem.fix)}"
 
 
 _STEP = re.compile(r"([a-z_]+)(?:\[(\d+)\])?")
@@ -301,6 +301,9 @@ _WORDS: Mapping[str, str] = {
     r"if the request was sent, write sent_on instead": "if the request was sent, choose that as what the day is",
     r"give from:": 'fill in "From":',
     r"\bmade_on\b": '"Day on the order"',
+    r"give `from` and `to`": 'fill in "Used from" and "Used until"',
+    r"give `from`": 'fill in "Used from"',
+    r"^`value` ": "",
     r"give identifiers, or an identifiers_file with at least one row": "add an account",
     r"(did you mean|known here:) [^;]*; `holdfast (providers|instruments) list` shows all": "choose from the list",
     r" \(`holdfast (providers|instruments) list`\)": "",
@@ -308,10 +311,15 @@ _WORDS: Mapping[str, str] = {
 """What a case file calls a thing, and what the form does."""
 
 
-def _in_form(fix: str) -> str:
+def _in_form(text: str) -> str:
+    text = _PLACE.sub(lambda found: place(found[0]), text)
     for words, here in _WORDS.items():
-        fix = re.sub(words, here, fix)
-    return fix
+        text = re.sub(words, here, text)
+    return text
+
+
+_PLACE = re.compile(rf"\b{FILE}: (?:case|request)(?:\[\d+\]|\.[a-z_]+)*")
+"""A place in a case file, within a sentence."""
 
 
 _REFERENCE = re.compile(r"(?=.*[0-9])(?=.*[A-Z])[A-Z0-9][A-Z0-9./ -]{1,40}")

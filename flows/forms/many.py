@@ -26,6 +26,7 @@ from flows.release import Because, by_one_person
 from flows.replying import ReplyError
 from flows.sweeping import Report
 from flows.words import STATES, day, number
+from flows.work_items import items_of
 from ledger.interface import LedgerError, Row
 
 SHOWN, COUNTED = 200, 25
@@ -154,11 +155,15 @@ def _release_many(run: Run, *, because: str, by: str, confirm: str, **filters: A
         release(office, request, because=because, by=by, unless=answering(office))
 
     wanted = Wanted(**filters)
-    able = {
-        row.request: row for row in wanted.rows(run.office) if run.office.hold(row.request).release_asked_at is None
-    }
-    job = Job(verb="release", done="released", wanted=wanted, given={"because": because, "by": by}, enter=enter)
-    return job.carry_out(run, list(able.values()), (), confirm)
+    able, asked = list[Row](), list[str]()
+    for row in wanted.rows(run.office):
+        if run.office.hold(row.request).release_asked_at is None:
+            able.append(row)
+        else:
+            asked.append(row.request)
+    given = {"because": because, "by": by}
+    job = Job(verb="release", done="released", wanted=wanted, given=given, enter=enter, asked=asked)
+    return job.carry_out(run, able, (), confirm)
 
 
 def _extend_many(run: Run, *, by: str, confirm: str, **filters: Any) -> Outcome:
@@ -166,14 +171,21 @@ def _extend_many(run: Run, *, by: str, confirm: str, **filters: Any) -> Outcome:
         extend(office, request, by=by, unless=answering(office))
 
     wanted = Wanted(**filters)
-    able, unable, numbers = list[Row](), list[tuple[Row, str]](), list[int]()
+    able, unable, numbers, asked = list[Row](), list[tuple[Row, str]](), list[int](), list[str]()
     for row in wanted.rows(run.office):
+        hold = run.office.hold(row.request)
         try:
-            numbers.append(can_extend(run.office, run.office.hold(row.request)).number)
-            able.append(row)
+            following = can_extend(run.office, hold).number
         except ReplyError as error:
             unable.append((row, str(error).removeprefix(f"{row.request}: ")))
-    job = Job(verb="extend", done="extended", wanted=wanted, given={"by": by}, enter=enter, numbers=tuple(numbers))
+            continue
+        if hold.extend_asked is not None and hold.extend_asked[0] == following:
+            asked.append(row.request)
+        else:
+            able.append(row)
+            numbers.append(following)
+    given = {"by": by}
+    job = Job(verb="extend", done="extended", wanted=wanted, given=given, enter=enter, numbers=numbers, asked=asked)
     return job.carry_out(run, able, unable, confirm)
 
 
@@ -182,6 +194,7 @@ class Job:
     """One kind of work on many requests. `given`: what else is filled in on the form; `enter` asks for one.
 
     `numbers`: of extensions, how many each request's is: what was confirmed for the first one is not for the second.
+    `asked`: what was asked for before, and the provider was not told of yet.
     """
 
     verb: str
@@ -189,7 +202,8 @@ class Job:
     wanted: Wanted
     given: dict[str, str]
     enter: Callable[[Office, str], None]
-    numbers: tuple[int, ...] = ()
+    numbers: Sequence[int] = ()
+    asked: Sequence[str] = ()
 
     def carry_out(self, run: Run, able: Sequence[Row], unable: Sequence[tuple[Row, str]], confirm: str) -> Outcome:
         """Show what would be done, or do it where exactly that was confirmed."""
@@ -197,17 +211,28 @@ class Job:
         digest = self.digest(requests)
         if not able:
             why = f"; {number(len(unable), 'request')} cannot be: see the page of this run" if unable else ""
-            return Outcome(
-                text=f"There is nothing to {self.verb}{why}.", page=self._page(able, unable, "") if unable else None
-            )
+            text = f"There is nothing {'more ' if self.asked else ''}to {self.verb}{why}.{self._waiting(run.office)}"
+            return Outcome(text=text, page=self._page(able, unable, "") if unable else None)
         if confirm != digest:
             changed = "The requests are not the same any more; nothing was done. " if confirm else ""
             text = (
                 f"{changed}{number(len(able), 'request')} would be {self.done}. Nothing is done yet: look at them and"
             )
-            text += " confirm with the link on this run's page (Artifacts)."
+            text += f" confirm with the link on this run's page (Artifacts).{self._waiting(run.office)}"
             return Outcome(text=text, failed=bool(confirm), page=self._page(able, unable, digest))
         return self._work(run, requests)
+
+    def _waiting(self, office: Office) -> str:
+        """What was asked for before and is not told yet, and who tells it."""
+        hand = self._by_hand(office, self.asked)
+        begin, told = "asked for already and not yet told to the provider", len(self.asked) - hand
+        text = f" {number(told, 'request')} {_are(told)} {begin}: the next sweep does it." if told else ""
+        return text + (f" {number(hand, 'request')} {_are(hand)} {begin}: see the desk queue." if hand else "")
+
+    def _by_hand(self, office: Office, requests: Sequence[str]) -> int:
+        """Of how many of these a person must tell the provider."""
+        matter = "extension" if self.verb == "extend" else self.verb
+        return sum(any(each.kind == matter for each in items_of(office, request)) for request in requests)
 
     def digest(self, requests: Sequence[str]) -> str:
         """What stands for exactly this work on exactly these requests."""
@@ -216,7 +241,7 @@ class Job:
 
     def _work(self, run: Run, requests: Sequence[str]) -> Outcome:
         """A part at a time: asked for, then said to the providers, side by side."""
-        report, asked = Report(at=run.office.now()), 0
+        report, asked, hand = Report(at=run.office.now()), 0, 0
 
         def trouble(done: Done) -> None:  # of thousands, what needs somebody is told one by one
             if done.failed or done.person:
@@ -233,19 +258,25 @@ class Job:
                 except (ReplyError, LedgerError, LookupError) as error:
                     report.failures.append((request, in_words(error)))
             asked += len(part)
-            report.add(work_on_entered(run.office, part, progress=trouble, stop=run.errand.stop, each=run.each))
+            worked = work_on_entered(run.office, part, progress=trouble, stop=run.errand.stop, each=run.each)
+            hand += self._by_hand(run.office, sorted({each.request for each in worked.done if each.person}))
+            report.add(worked)
             run.say(f"{min(start + AT_ONCE, len(requests))} of {len(requests)} looked at")
         left = len(requests) - asked
-        text = f"{self.verb} asked for at {number(asked, 'request')}."
+        text = f"{self.verb.capitalize()} asked for at {number(asked, 'request')}."
         text += f" {number(left, 'request')} not: see the log of this run." if left else ""
-        return Outcome(text=text.capitalize(), data={"asked": asked, "left": left}, report=report)
+        text += f" At {hand:,} of them a person must tell the provider: see the desk queue." if hand else ""
+        return Outcome(text=text, data={"asked": asked, "left": left}, report=report)
 
     def _page(self, able: Sequence[Row], unable: Sequence[tuple[Row, str]], digest: str) -> Page:
         """What would be done: how many, which, and the link that does it."""
         lines = [f"# {self.verb.capitalize()} many: {number(len(able), 'request')}", ""]
         if digest:
-            again = link(self.wanted.fields() | self.given | {"confirm": digest})
-            how = f"[**{self.verb.capitalize()} these {len(able):,}**]({again})" if again else f"Confirm: `{digest}`"
+            given = {
+                name: each for name, each in self.given.items() if name != "by"
+            }  # another may be the one who sends it
+            again = link(self.wanted.fields() | given | {"confirm": digest})
+            how = f"**[{self.verb.capitalize()} these {len(able):,}]({again})**" if again else f"Confirm: `{digest}`"
             lines += [f"Nothing is done yet. {how} opens the form again, filled in; send it.", ""]
         lines += _counted("at", [row.provider for row in able]) + _counted("of case", [row.case for row in able])
         lines += [
@@ -262,6 +293,10 @@ class Job:
             lines += [f"* {row.request}: {why}" for row, why in unable[:SHOWN]]
             lines += [_not_listed(len(unable))] if len(unable) > SHOWN else []
         return Page(key=f"preview-{self.verb}-many", text="\n".join(lines))
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 def _counted(how: str, names: Sequence[str]) -> list[str]:

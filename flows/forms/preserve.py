@@ -48,7 +48,8 @@ Notice = Annotated[
 Unverified = Annotated[
     bool,
     form(
-        "Only if you were told that nobody has verified what is known of a provider: send it all the same.",
+        "Only if you were told that nobody has verified what is known of a provider or a law, or that your State may "
+        "not be among those that can ask in this way: send it all the same.",
         title="Accept what nobody has verified",
     ),
 ]
@@ -172,6 +173,8 @@ def _line(finding: Finding, accepted: Mapping[str, bool]) -> str:
         fix = 'who accepts that writes a name or role into "Accepts that the user may be told"'
     elif finding.gate == "unverified":
         fix = 'if you want it sent all the same, switch on "Accept what nobody has verified"'
+        if problem.kind == "issuer":
+            fix = f'{problem.fix}: then switch on "Accept what nobody has verified"'
     else:
         return told(problem)
     return f"{place(problem.where)}: {problem.problem}; {fix}"
@@ -183,6 +186,6 @@ def _refused(lines: Sequence[str], given: Mapping[str, Any]) -> Outcome:
     text += "; ".join(f"({n}) {line}" for n, line in enumerate(lines, 1))
     again = link(harmless(given))
     listed = "\n".join(f"* {line}" for line in lines)
-    where = f"\n[**Open the form again**]({again}), filled in; only accounts, names and facts are not kept.\n"
+    where = f"\n**[Open the form again]({again})**, filled in; only accounts, names and facts are not kept.\n"
     text += ". A link under Artifacts opens the form again, filled in" if again else ""
     return Outcome(text=f"{text}.", failed=True, page=Page(text=f"# To mend\n\n{listed}\n{where if again else ''}"))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -46,6 +46,11 @@ PART = 200
 
 TOLD = (
     "WHAT WAS TYPED IS STILL IN PREFECT: it could not be taken out of this run's parameters. Delete this run in"
+    " Prefect"
+)
+
+ALSO_TOLD = (
+    "What was typed into {fields} could not be taken out of this run: if it names an account, delete this run in"
     " Prefect"
 )
 
@@ -108,13 +113,17 @@ def _run_of(first: Record) -> str:
 
 @dataclass(kw_only=True)
 class Scrubber:
-    """Replaces one run's parameters. `typed` is what they are, `left` what is still to be put in their place."""
+    """Replaces one run's parameters. `typed` is what they are, `left` what is still to be put in their place.
+
+    `told` is what a person is told where that cannot be done.
+    """
 
     loop: asyncio.AbstractEventLoop
     client: PrefectClient
     run: UUID
     typed: Mapping[str, Any] = field(repr=False)
     left: Mapping[str, Any] | None = None
+    told: str = TOLD
 
     @classmethod
     def of_this_run(cls) -> Scrubber:
@@ -126,6 +135,17 @@ class Scrubber:
         run, typed = context.flow_run, context.flow_run.parameters
         left = blank(typed) if context.flow is not None and context.flow.name == FLOW else None
         return cls(loop=asyncio.get_running_loop(), client=client, run=run.id, typed=typed, left=left)
+
+    def keep(self, harmless: Mapping[str, Any], title: Callable[[str], str]) -> None:
+        """Of what was typed, only this is to stay, as nobody has looked at the rest. `title` names a field."""
+        if harmless == self.typed:
+            return
+        self.left = harmless
+        names = [title(name) for name, value in self.typed.items() if name not in harmless and value]
+        if not any(
+            each.startswith("--") for each in names
+        ):  # the name of a field that we do not have may be anything
+            self.told = ALSO_TOLD.format(fields=", ".join(names))
 
     def scrub(self, requests: Sequence[str]) -> None:
         """Put these ids in the place of what was typed; from the thread that does the work. Never raises.
@@ -156,7 +176,7 @@ class Scrubber:
                 await asyncio.wait_for(self._replace(), WITHIN)
             if self.left is not None:
                 if self.loop.time() >= end_at:
-                    return Failed(message=f"{TOLD}. {state.message or ''}".strip(), data={"scrubbed": False})
+                    return Failed(message=f"{self.told}. {state.message or ''}".strip(), data={"scrubbed": False})
                 await asyncio.sleep(1)
         return state
 

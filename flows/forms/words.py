@@ -11,6 +11,7 @@ from flows.office import Office
 from flows.outcome import Outcome
 from flows.sweeping import Report
 from flows.words import ACTIONS, STATES, day, moment, sentence
+from flows.work_items import items_of
 from ledger.interface import LedgerError
 from timeline.decide import Decision, choose
 from timeline.state import Hold
@@ -39,14 +40,16 @@ def standing(office: Office, hold: Hold, following: Decision, what: str) -> Outc
 
 
 def acted(office: Office, request: str, report: Report, what: str) -> Outcome:
-    """What was asked for and done about one request, how it stands now, and what comes next."""
+    """What was asked for and done about one request, how it stands now, what comes next, and what needs a person."""
     try:
         current = office.histories.current(request)
     except LedgerError as error:
         report.failures.append((request, stays(error)))
         return Outcome(text=f"{request}: {what}. How it stands now cannot be read.", report=report)
     told = standing(office, current.hold, choose(current.duties, office.now()), what)
-    return replace(told, report=report)
+    waits = [each.title for each in items_of(office, request) if each.taken_up_at is None]
+    text = f"{told.text} Something needs a person, see the desk queue: {'; '.join(waits)}." if waits else told.text
+    return replace(told, text=text, report=report)
 
 
 def table(office: Office, requests: Sequence[str]) -> list[dict[str, Any]]:

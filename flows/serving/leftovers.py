@@ -7,13 +7,16 @@ ledger what is left to do, and nothing is sent twice.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import LogCreate
 from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterState,
@@ -66,8 +69,24 @@ class Leftovers:
             there = await self._there()
             for run in found:
                 if run.id not in in_hand and self._left(run, there, now):
-                    await self.client.set_flow_run_state(run.id, self._end(run), force=True)
+                    end = self._end(run)
+                    await self.client.set_flow_run_state(run.id, end, force=True)
+                    await self._write(run, end)
         self.first = False
+
+    async def _write(self, run: FlowRun, end: State[Any]) -> None:
+        """Say it in the run's log, too: its page opens there. Without it the state says it."""
+        level = logging.INFO if end.type == StateType.SCHEDULED else logging.ERROR
+        at: Any = end.timestamp  # Prefect's own type of an instant is the same
+        line = LogCreate(
+            name="holdfast.serve",
+            level=level,
+            message=end.message or end.name or "",
+            timestamp=at,
+            flow_run_id=run.id,
+        )
+        with suppress(Exception):
+            await self.client.create_logs([line])
 
     async def _there(self) -> set[str]:
         """The workers that show signs of life, but for this one."""

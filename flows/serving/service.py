@@ -33,6 +33,8 @@ from flows.settings import Settings, SettingsError
 STUCK = 3
 """Exit status where an act in hand did not end."""
 
+NOT_BACK = "the pages could not all be put back: mend what is said above, and start `holdfast serve --rebuild` again"
+
 REFUSED = frozenset({401, 403, 404, 409, 422})
 """Answers of a server that will be the same the next time."""
 
@@ -197,7 +199,7 @@ class _Serving:
         for each in failed:
             self.say(f"a page could not be made: {each}")
         if self.rebuild:
-            self.say("the pages are back" if not failed else f"the pages are back, but for {len(failed)}")
+            self.say("the pages are back" if not failed else NOT_BACK)
 
 
 def _blocks(say: Say) -> None:

@@ -23,6 +23,7 @@ from flows.forms.many import Job, Wanted
 from flows.forms.matters import answering, taking_up
 from flows.handing import fresh, write_out
 from flows.intake import CaseErrors, judge
+from flows.problems import Problem
 from flows.replying import Reply, ReplyError, record
 from flows.sweeping import work_on
 
@@ -92,7 +93,11 @@ class TestACaseTypedIntoAForm:
             ),
             (
                 {"request": {"accounts": [{"type": "ip", "value": "192.0.2.7:51820"}]}},
-                "Request 1, Account 1",
+                'Request 1, Account 1: Account: the ip has no time, and addresses change hands; fill in "Used from"',
+            ),
+            (
+                {"request": {"accounts": [{"type": "email", "value": ""}]}},
+                "Request 1, Account 1: Account: is empty; give the identifier, as the provider knows it",
             ),
             ({"request": {"snapshot_of": "HF-1"}}, "Request 1: New snapshot of: is not the id of a request"),
             (
@@ -150,6 +155,15 @@ class TestACaseTypedIntoAForm:
         assert checked(unit, case={"mla_step": "it left on that day", "mla_day": "2099-01-01"}) == [
             'Case: Day of the MLA request: lies in the future; choose "planned" as what that day is'
         ]
+
+    def test_the_same_account_twice_is_told_by_the_form_s_own_places(self, unit: LiveUnit) -> None:
+        twice = Problem(
+            where="form: request[0].identifiers[1]",
+            problem="the same email as at form: request[0].identifiers[0]",
+            fix="remove one of them; it is asked for once",
+        )
+        here, there = "Request 1, Account 2", "Request 1, Account 1"
+        assert told(twice) == f"{here}: the same email as at {there}; remove one of them; it is asked for once"
 
     def test_a_place_that_no_field_stands_for_is_still_told(self) -> None:
         assert (place("form: request[1].identifiers[2].port"), place("form")) == ("Request 2, Account 3", "Requests")

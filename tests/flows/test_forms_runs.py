@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import stat
 from pathlib import Path
@@ -9,10 +10,12 @@ from typing import Any
 
 import pytest
 from forms_support import Ended, carried_out, fill_in, registered_by_hand, submitted, typed_case
-from prefect_support import Cable, LiveUnit, PlayedProviders, PrefectServer
+from prefect_support import Cable, LiveUnit, PlayedProviders, PrefectServer, wait_for
 from serving_support import hang_up
 
 pytestmark = [pytest.mark.prefect, pytest.mark.xdist_group("at the desk")]
+
+PORTAL = 'id = "portal"\nlike = "sandbox-portal"\nname = "Portal"\n'
 
 
 @pytest.fixture
@@ -110,6 +113,100 @@ class TestACaseFromAForm:
         assert of_case(unit) == []
 
 
+class TestAtAPortal:
+    """What no machine can say is handed to a person: that is no failure, and hides none."""
+
+    @pytest.fixture(autouse=True)
+    def portal(self, unit: LiveUnit) -> None:
+        (unit.folder / "config" / "providers" / "portal.toml").write_text(PORTAL)
+
+    def ends(self, prefect: PrefectServer, run: str, count: int) -> tuple[list[str], list[int]]:
+        """The states that its task runs ended in, and the levels of its log, once the whole log is there."""
+        tasks = list(prefect.task_runs(run, count).values())
+        wait_for(lambda: any("Finished in state" in each for each in prefect.logs(run)), seconds=10, what="the log")
+        log = prefect.ask("/logs/filter", {"logs": {"flow_run_id": {"any_": [run]}}})
+        return tasks, sorted({each["level"] for each in log if each["level"] > logging.WARNING})
+
+    def test_a_case_is_registered_and_the_run_is_completed_and_says_who_submits_it(
+        self, unit: LiveUnit, prefect: PrefectServer
+    ) -> None:
+        from flows.forms.preserve import preserve_case
+
+        ended = fill_in(unit, prefect, preserve_case, **typed_case("portal"))
+        (request,) = of_case(unit)
+        assert ended.type == "COMPLETED", ended.message
+        assert ended.message == (
+            f"1 request registered: {request}. To be submitted by hand, see the desk queue: {request}."
+        )
+        tasks, loud = self.ends(prefect, ended.run, 1)
+        assert ({*tasks}, loud) == ({"COMPLETED"}, [])
+        assert unit.kinds(request)[-2:] == ["unsupported", "escalated"]
+
+    def test_a_provider_that_refuses_beside_it_still_fails_the_run_with_its_own_reason_alone(
+        self, unit: LiveUnit, prefect: PrefectServer, played: PlayedProviders
+    ) -> None:
+        from flows.forms.preserve import preserve_case
+
+        played.trouble("beta", {"refuse": 1})
+        ended = fill_in(unit, prefect, preserve_case, **typed_case("portal", "beta"))
+        by_hand, refused = of_case(unit)
+        assert ended.type == "FAILED"
+        assert f"by hand, see the desk queue: {by_hand}." in ended.message
+        assert "Failed: " in ended.message
+        assert "by a machine" not in ended.message
+        assert unit.state(refused) == "refused"
+        named = prefect.task_runs(ended.run, 2)
+        assert named["send provider=portal n=1"] == "COMPLETED"
+        assert named["send provider=beta n=1"] == "FAILED"
+
+    def test_where_nobody_can_be_told_of_it_the_run_fails(self, unit: LiveUnit, prefect: PrefectServer) -> None:
+        from flows.forms.preserve import preserve_case
+
+        rung = 'level = 1\nwho = "Duty officer"\ntell = ["smtp"]\nmail_to = "duty@police.example.com"'
+        unit.policy(f'[[ladder]]\n{rung}\nacknowledge_within = "12 hours"\n')
+        ended = fill_in(unit, prefect, preserve_case, **typed_case("portal"))
+        assert ended.type == "FAILED"
+        assert "could not be told" in ended.message
+
+    def test_registered_requests_that_are_sent_by_hand_end_the_run_as_something_for_a_person(
+        self, unit: LiveUnit, prefect: PrefectServer
+    ) -> None:
+        from flows.issue import issue_requests
+
+        ended = fill_in(unit, prefect, issue_requests, request_ids=unit.register("portal"), by="Contact team")
+        assert ended.type == "COMPLETED"
+        assert re.fullmatch("1 request looked at, [12] acts?, something needs a person", ended.message)
+
+    def test_a_release_says_that_somebody_must_tell_the_provider(
+        self, unit: LiveUnit, prefect: PrefectServer
+    ) -> None:
+        from flows.forms.many import release_many
+        from flows.release import release_request
+        from flows.replying import Reply, record
+
+        one, other = unit.register("portal", "portal")
+        with unit.office() as office:
+            for each in (one, other):
+                record(office, each, Reply(kind="sent", by="Contact team"))
+            case = office.case(one)
+        given = {"because": "the case was closed", "by": "Contact team"}
+        ended = fill_in(unit, prefect, release_request, request=one, **given)
+        assert ended.type == "COMPLETED"
+        needs = "Something needs a person, see the desk queue: Tell Portal that it may end the hold"
+        assert f"{needs} {one}" in ended.message
+        many = {"case": case} | given
+        shown = fill_in(unit, prefect, release_many, **many)
+        waits = "1 request is asked for already and not yet told to the provider: see the desk queue."
+        assert shown.message.startswith("1 request would be released.")
+        assert shown.message.endswith(waits)
+        (digest,) = re.findall("`([0-9a-f]{16})`", preview(prefect, shown, "preview-release-many"))
+        done = fill_in(unit, prefect, release_many, **many, confirm=digest)
+        assert (done.type, done.message) == (
+            "COMPLETED",
+            "Release asked for at 1 request. At 1 of them a person must tell the provider: see the desk queue.",
+        )
+
+
 class Deaf(Cable):
     """A way to a server on which a scrubbing breaks the connection; everything else comes through."""
 
@@ -197,6 +294,29 @@ class TestManyAtOnce:
         assert asked() == [1, 1, 1]
         assert [played.effects(each, "extend") for each in requests] == [1, 1, 1]
 
+    def test_what_was_asked_for_before_a_power_cut_and_not_told_is_named_and_asked_for_once(
+        self, unit: LiveUnit, prefect: PrefectServer, played: PlayedProviders
+    ) -> None:
+        from flows.asking import extend, release
+        from flows.forms.many import extend_many, release_many
+        from flows.sweeping import work_on
+
+        one, other = requests = unit.register("alpha", "alpha")
+        with unit.office() as office:
+            work_on(office, requests)
+            extend(office, one, by="Contact team")
+            release(office, other, because="the case was closed", by="Contact team")
+            case = office.case(one)
+        waits = "1 request is asked for already and not yet told to the provider: the next sweep does it."
+        given = {"case": case, "by": "Contact team"}
+        shown = fill_in(unit, prefect, extend_many, **given)
+        assert shown.message.startswith("There is nothing more to extend")
+        assert shown.message.endswith(waits)
+        shown = fill_in(unit, prefect, release_many, **given, because="the case was closed")
+        assert shown.message.startswith("1 request would be released.")
+        assert shown.message.endswith(waits)
+        assert (unit.kinds(one).count("extend-asked"), unit.kinds(other).count("release-asked")) == (1, 1)
+
 
 class TestAPacket:
     def test_it_is_written_for_one_user_and_its_taking_out_is_on_record(
@@ -205,8 +325,7 @@ class TestAPacket:
         from flows.forms.packet import take_out_packet
         from flows.sweeping import work_on
 
-        text = 'id = "portal"\nlike = "sandbox-portal"\nname = "Portal"\n'
-        (unit.folder / "config" / "providers" / "portal.toml").write_text(text)
+        (unit.folder / "config" / "providers" / "portal.toml").write_text(PORTAL)
         unit.environ["HOLDFAST_PACKETS"] = str(unit.folder / "by hand")
         (request,) = unit.register("portal")
         with unit.office() as office:

@@ -225,6 +225,7 @@ class TestWhatLeaves:
         ((_, body),) = receiver.got
         assert "CY-2026-0412" not in json.dumps(body)
         assert body["title"] == "[Holdfast] level 1: trial"
+        assert "nothing has happened" in json.dumps(body)
 
 
 def wrong_tell(unit: Unit, tell: list[str]) -> list[str]:

@@ -105,6 +105,7 @@ def test_an_emergency_begins_at_once_while_a_bulk_job_runs_and_a_run_that_breaks
     stop = threading.Event()
     HELD.clear()
     waited: list[float] = []
+    logged: list[str] = []
 
     async def try_it(client: Any) -> dict[str, Any]:
         policy = open_catalogue(unit.settings).policy
@@ -137,6 +138,7 @@ def test_an_emergency_begins_at_once_while_a_bulk_job_runs_and_a_run_that_breaks
         urgent = await end_of(await asyncio.to_thread(pressed, URGENT))
         waited.append(time.monotonic() - began)
         ends = {"urgent": urgent, "broken": await end_of(broken, "This broke off")}
+        logged.extend(await asyncio.to_thread(prefect.logs, broken))
         states = [(await asyncio.to_thread(prefect.run, each))["state_type"] for each in jobs]
         HELD.set()
         ends |= {each: await end_of(each) for each in jobs}
@@ -154,6 +156,7 @@ def test_an_emergency_begins_at_once_while_a_bulk_job_runs_and_a_run_that_breaks
     broken = ends.pop("broken")["state"]
     assert broken["type"] == "CRASHED"
     assert "What was done stands in the record" in broken["message"]
+    assert broken["message"] in logged, "the page of a run opens on its log"
     assert "secret" not in str(broken) + "".join(said)
     assert any("a run broke off" in each for each in said)
     assert {each["state_type"] for each in ends.values()} == {"COMPLETED"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 import email.policy
 import json
+import smtplib
 import socket
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,6 +18,7 @@ from aiosmtpd.controller import Controller
 from unit_support import CANARY, Unit
 
 from flows.catalogue import RungChannels
+from flows.telling import in_words
 from providers.interface import Action
 from providers.memory import Behaviour, Does
 
@@ -73,6 +75,10 @@ def test_an_escalation_arrives_by_mail_with_what_to_type_next(unit: Unit, mailbo
     assert f"holdfast record escalation-acknowledged {request} --about refused" in text
     assert unit.last(request, "escalated").body["delivered"] is True
     assert CANARY not in "".join(mail for _, mail in box.mails)
+    head = email.message_from_string(mail, policy=email.policy.default)
+    assert head["date"].datetime == unit.last(request, "escalated").at.replace(microsecond=0)
+    assert head["message-id"].endswith("@127.0.0.1>"), "the sender's domain, and not this machine's name"
+    assert socket.gethostname() not in head["message-id"]
 
 
 def test_a_mail_over_apprise_is_the_same_text_with_its_lines(unit: Unit, mailbox: tuple[Mailbox, str]) -> None:
@@ -116,7 +122,28 @@ def test_a_mail_server_that_is_not_there_never_stops_the_sweep(unit: Unit) -> No
     report = unit.sweep()
     assert report.failed
     assert any("could not be told" in why for _, why in report.failures)
-    assert unit.last(request, "escalated").body["delivered"] is False
+    told = unit.last(request, "escalated").body
+    assert told["delivered"] is False
+    (mailed,) = [each["reason"] for each in told["deliveries"] if each["channel"] == "smtp"]
+    assert mailed == "the mail server could not be reached: nobody listens at that address"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ValueError("no mail server"), "no mail server"),
+        (
+            smtplib.SMTPRecipientsRefused({"duty@police.example.com": (550, b"5.1.1 no such\n user")}),
+            "it takes no mail for that address: 550 5.1.1 no such user",
+        ),
+        (smtplib.SMTPDataError(451, b"try again later"), "it answered 451: try again later"),
+        (smtplib.SMTPServerDisconnected("closed"), "it did not take it: closed"),
+        (TimeoutError("timed out"), "it did not answer in time"),
+        (OSError(28, "No space left on device"), "it could not be reached: No space left on device"),
+    ],
+)
+def test_why_a_message_was_not_taken_is_told_in_words(error: Exception, words: str) -> None:
+    assert in_words(error, "it") == words
 
 
 def test_a_dropped_file_is_whole_and_names_no_account(unit: Unit) -> None:
