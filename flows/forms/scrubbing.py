@@ -141,7 +141,7 @@ class Scrubber:
         if harmless == self.typed:
             return
         self.left = harmless
-        names = [title(name) for name, value in self.typed.items() if name not in harmless and value]
+        names = [title(name) for name in self.typed if name not in harmless]
         if not any(
             each.startswith("--") for each in names
         ):  # the name of a field that we do not have may be anything

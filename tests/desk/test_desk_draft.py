@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -40,6 +41,18 @@ def test_all_requests_that_were_drafted_together_go_out_by_the_id_of_one(unit: U
     assert [(row["request"], row["state"]) for row in sent["requests"]] == [(first, "in-force"), (second, "in-force")]
     kinds = [event["kind"] for event in unit.json("show", first)["events"]]
     assert kinds.index("drafted") < kinds.index("go-ahead") < kinds.index("intent")
+
+
+def test_what_a_person_submits_by_hand_waits_for_a_person_and_is_not_to_be_tried_again(unit: Unit) -> None:
+    request = drafted(unit, {"provider": "sandbox-portal"})["draft"]
+    sent = unit("draft", "--send", request, "--by", "Duty officer")
+    assert sent.exit_code == 1
+    assert "by hand: " in sent.stdout
+    assert f"holdfast: needs a person: {request}" in sent.stderr
+    assert "next sweep" not in sent.stderr
+    swept = unit("sweep", "--json", HOLDFAST_CLOCK="2026-11-22T09:00:00Z")
+    assert swept.exit_code == 1
+    assert json.loads(swept.stdout)["failures"] == []
 
 
 def test_who_sends_it_a_second_time_is_told_who_did_and_when(unit: Unit) -> None:

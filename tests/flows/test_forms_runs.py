@@ -207,6 +207,35 @@ class TestAtAPortal:
         )
 
 
+class TestWhatCouldNotBeTakenOut:
+    """What a run says where Prefect does not let go of what was typed."""
+
+    def told(self, **typed: Any) -> tuple[object, str]:
+        from flows.forms.acknowledge import acknowledge_escalation
+        from flows.forms.entered import harmless, titled
+        from flows.forms.scrubbing import Scrubber
+
+        nothing: Any = None
+        scrubber = Scrubber(loop=nothing, client=nothing, run=nothing, typed=typed)
+        kept = harmless(acknowledge_escalation, typed)
+        scrubber.keep(kept, lambda name: titled(acknowledge_escalation, name))
+        return scrubber.left, scrubber.told
+
+    def test_of_a_form_without_accounts_the_fields_are_named_and_nobody_is_alarmed(self) -> None:
+        left, told = self.told(request="HF-00000000000A", by="Contact team", matter="")
+        assert left == {"request": "HF-00000000000A", "matter": ""}
+        assert told.startswith('What was typed into "Entered by" could not be taken out of this run: if it names an')
+
+    def test_where_nothing_but_ids_was_typed_nothing_is_to_be_taken_out(self) -> None:
+        left, _ = self.told(request="HF-00000000000A")
+        assert left is None
+
+    def test_a_field_that_the_form_does_not_have_may_hold_anything(self) -> None:
+        left, told = self.told(request="HF-00000000000A", canary_username_77="")
+        assert left == {"request": "HF-00000000000A"}
+        assert told.startswith("WHAT WAS TYPED IS STILL IN PREFECT")
+
+
 class Deaf(Cable):
     """A way to a server on which a scrubbing breaks the connection; everything else comes through."""
 
