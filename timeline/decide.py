@@ -31,6 +31,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from itertools import chain as joined
 
+from timeline.acts import Act
 from timeline.custody import draft, of_erased, second_person
 from timeline.days import said, said_at, said_long, start_of
 from timeline.dues import Within, running, within
@@ -46,7 +47,7 @@ from timeline.duty import (
     tell_in_stages,
 )
 from timeline.ending import extension_or_end, imminent, lapse
-from timeline.hold import Act, Hold, State
+from timeline.hold import Hold, State
 from timeline.people import what_people_must_know
 from timeline.rules import Policy, ShortClock
 

@@ -7,8 +7,9 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
+from timeline.acts import Act
 from timeline.days import DAY, Expiry, end_of, said, said_long
-from timeline.hold import ENDED, Act, Hold, State
+from timeline.hold import ENDED, Hold, State
 from timeline.loss import next_losses
 from timeline.rules import PeriodKind, Policy
 from timeline.window import Window, extension_window

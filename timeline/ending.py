@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, datetime
 
+from timeline.acts import Act
 from timeline.coverage import court_steps, last_day_for, steps_said
 from timeline.days import DAY, end_of, said, said_long, start_of, whole_days
 from timeline.duty import (
@@ -20,7 +21,6 @@ from timeline.duty import (
     tell_in_stages,
     was_told,
 )
-from timeline.hold import Act
 from timeline.rules import Policy
 from timeline.window import Window, part_of, running_from
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime
 from typing import Any
 
+from timeline.acts import Act, Escalated
 from timeline.events import Event
-from timeline.hold import Act, Escalated, Item, Mla
+from timeline.hold import Item, Mla
 from timeline.terms import Terms
 
 

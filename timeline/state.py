@@ -13,9 +13,10 @@ from datetime import date, timedelta
 from typing import Any
 
 from timeline import custody, stops
+from timeline.acts import Act, Escalated
 from timeline.events import Event
 from timeline.facts import Facts, begin, day, instant, items_until, settle
-from timeline.hold import KEPT, Act, Escalated, Hold, Item, Mla, State
+from timeline.hold import KEPT, Hold, Item, Mla, State
 from timeline.terms import Abilities, Terms
 
 __all__ = ["Act", "Escalated", "Facts", "Hold", "Item", "Mla", "State", "begin", "fold", "fold_on"]

@@ -211,7 +211,7 @@ def test_a_policy_is_read_as_it_was_kept() -> None:
     assert frozen.read_policy(frozen.keep_policy(policy)) == policy
 
 
-def history_of(seed: int, instrument: str, zone: str) -> tuple[list[bytes], bytes]:
+def history_of(seed: int, instrument: str, zone: str) -> tuple[list[bytes], bytes]:  # noqa: PLR0912 - one for each kind
     """A random past of a request: its events' canonical bytes, and its terms.
 
     Receipts come late and early, dates are told, items have ends of their own, extensions are confirmed in any order,
