@@ -43,13 +43,10 @@ def _sent(office: Office, requests: Sequence[str], report: Report, what: str) ->
     holds = {each: office.hold(each) for each in requests}
     second = [each for each, hold in holds.items() if "send" in hold.waiting]
     unsent = [each for each, hold in holds.items() if hold.unsent and each not in second]
-    by_hand = [
-        each
-        for each in unsent
-        if not holds[each].ended and (act := holds[each].act("send")) and act.outcome == "unsupported"
-    ]
     ended = [each for each in unsent if holds[each].ended]
-    left = [each for each in unsent if each not in by_hand and each not in ended]
+    waits = [each for each in unsent if each not in ended]
+    by_hand = [each for each in waits if (act := holds[each].act("send")) and act.outcome == "unsupported"]
+    left = [each for each in waits if each not in by_hand]
     sent = len(requests) - len(second) - len(unsent)
     text = f"{what}{f', {sent} sent' if sent or not by_hand else ''}: {', '.join(requests)}."
     text += f" To be submitted by hand, see the desk queue: {', '.join(by_hand)}." if by_hand else ""

@@ -184,11 +184,9 @@ class TestAppriseChannels:
     ) -> None:
         receiver.waits = threading.Event()
         settings = settings_with(unit, HOLDFAST_NOTIFY_DUTY=f"json://{receiver.place}/")
-        assert notify(settings, "apprise:duty", "A", "B", within=0.3) == "no answer within 0.3 s"
-        began = time.monotonic()
+        assert notify(settings, "apprise:duty", "A", "B", within=1) == "no answer within 1 s"
         assert "left alone" in notify(settings, "apprise:duty", "A", "B")
-        assert time.monotonic() - began < 0.2
-        assert len(receiver.got) == 1
+        assert len(receiver.got) == 1, "it was not asked again"
 
     def test_an_alarm_of_the_watch_arrives_too(self, unit: Unit, receiver: Receiver) -> None:
         tell_over(unit, "apprise:duty", HOLDFAST_NOTIFY_DUTY=f"json://{receiver.place}/")
