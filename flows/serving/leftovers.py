@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
@@ -71,22 +71,8 @@ class Leftovers:
                 if run.id not in in_hand and self._left(run, there, now):
                     end = self._end(run)
                     await self.client.set_flow_run_state(run.id, end, force=True)
-                    await self._write(run, end)
+                    await write(self.client, run.id, end)
         self.first = False
-
-    async def _write(self, run: FlowRun, end: State[Any]) -> None:
-        """Say it in the run's log, too: its page opens there. Without it the state says it."""
-        level = logging.INFO if end.type == StateType.SCHEDULED else logging.ERROR
-        at: Any = end.timestamp  # Prefect's own type of an instant is the same
-        line = LogCreate(
-            name="holdfast.serve",
-            level=level,
-            message=end.message or end.name or "",
-            timestamp=at,
-            flow_run_id=run.id,
-        )
-        with suppress(Exception):
-            await self.client.create_logs([line])
 
     async def _there(self) -> set[str]:
         """The workers that show signs of life, but for this one."""
@@ -115,3 +101,12 @@ class Leftovers:
             return Scheduled(message=AGAIN)
         self.say(f"{what}: a run broke off; its page says what to look at")
         return Crashed(message=f"{ENDED}.")
+
+
+async def write(client: PrefectClient, run: UUID, end: State[Any]) -> None:
+    """Say in a run's log, too, how it was ended from outside: its page opens there. Never raises."""
+    level = logging.INFO if end.type == StateType.SCHEDULED else logging.ERROR
+    said, at = end.message or end.name or "", cast(Any, end.timestamp)  # Prefect's own type of an instant is the same
+    with suppress(Exception):
+        line = LogCreate(name="holdfast.serve", level=level, message=said, timestamp=at, flow_run_id=run)
+        await client.create_logs([line])

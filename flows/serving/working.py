@@ -43,7 +43,7 @@ from prefect.states import Cancelled, Crashed, Failed, Pending, Scheduled
 from flows.deployments import POOL, Served
 from flows.forms.scrubbing import scrub_leftovers
 from flows.prefect_api import ERRAND, Errand
-from flows.serving.leftovers import AGAIN, ENDED, Leftovers
+from flows.serving.leftovers import AGAIN, ENDED, Leftovers, write
 from flows.settings import Settings
 from flows.sweeping import HELD, LEASE, place
 
@@ -304,6 +304,8 @@ class Worker:
         for run, state in list(self.unsettled.items()):
             try:
                 await self.client.set_flow_run_state(run, state, force=True)
+                if state.is_crashed():
+                    await write(self.client, run, state)
             except ObjectNotFound:
                 pass  # deleted meanwhile
             except httpx.HTTPStatusError as error:
