@@ -50,7 +50,8 @@ def _places(places: list[str]) -> str:
 
 def _entity(values: Values) -> Iterator[str]:
     seat = ", ".join(str(values[key]) for key in ("address", "state") if values.get(key))
-    yield f"{values['name']}{f' ({seat})' if seat else ''}, for users in: {_places(values['for'])}"
+    zone = f"; counts its days in {values['zone']}" if values.get("zone") else ""
+    yield f"{values['name']}{f' ({seat})' if seat else ''}, for users in: {_places(values['for'])}{zone}"
 
 
 def _channel(values: Values) -> Iterator[str]:

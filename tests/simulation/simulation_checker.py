@@ -189,7 +189,8 @@ def _asked_in_full(life: Life) -> Iterator[str]:
     """The first sending asks for all that the law gives, whatever the provider says of itself."""
     for each in life.contacts:
         if each.action == "send" and each.by == "machine" and life.given.first is not None:
-            start = local(each.at, life.zone)
+            made_on = life.raw["made_on"] if life.given.made else ""
+            start = date.fromisoformat(made_on) if made_on else local(each.at, life.zone)
             wanted = last_day(start, life.given.first, counts=life.given.first_counts)
             if each.until != wanted:
                 yield f"asked until {each.until}, not until {wanted}: sent {each.at:%Y-%m-%d %H:%M}"
