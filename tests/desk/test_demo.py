@@ -37,7 +37,7 @@ def written(value: bytes) -> list[bytes]:
 def test_the_demo_ends_with_the_providers_account_equal_to_the_ledgers(tmp_path: Path) -> None:
     environ = {key: value for key, value in os.environ.items() if not key.startswith(("HOLDFAST_", "PREFECT_"))}
     command = [sys.executable, "-c", "from desk.cli import main; main()", "demo", "--keep", str(tmp_path / "kept")]
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=170, check=False)
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=500, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     told = done.stdout
     for moment in (

@@ -242,7 +242,7 @@ class PrefectServer:
             states = list(read().values())
             return len(states) >= count and all(each in {"COMPLETED", "FAILED"} for each in states)
 
-        wait_for(enough, seconds=10, what=f"{count} task runs")
+        wait_for(enough, seconds=30, what=f"{count} task runs")
         return read()
 
     def logs(self, run: str) -> list[str]:
