@@ -308,6 +308,8 @@ class Hold:
 
     def _opened(self, ends: Expiry | None) -> tuple[str, date] | None:
         """The first stop event, if it came before the legal end; nobody should rely on a roll-over for a hold."""
+        if not self.stops:
+            return None
         kind = min(self.stops, key=lambda each: (self.stops[each], each))
         return (kind, self.stops[kind]) if ends is None or self.stops[kind] <= ends.legal_base_on else None
 

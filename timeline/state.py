@@ -121,7 +121,7 @@ def _came_back(facts: Facts, act: Act) -> None:
     elif act.action == "release":
         facts.released_at = None
     elif act.action == "announce":
-        facts.stops.pop("production-announced", None)
+        stops.taken_back(facts, "production-announced")
     elif act.action == "clarify" and facts.clarification is not None:
         facts.unanswered[facts.answering[2] if facts.answering else ""] = facts.clarification[:2]
         _oldest_question(facts)

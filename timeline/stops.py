@@ -29,6 +29,13 @@ def named_since(facts: Facts, until: date | None, before: date | None) -> None:
         facts.kept_until = until
 
 
+def taken_back(facts: Facts, kind: str) -> None:
+    """It never happened: nobody was told."""
+    facts.stops.pop(kind, None)
+    if not facts.stops:
+        facts.kept_until = None
+
+
 def _stop(facts: Facts, event: Event) -> None:
     on = date.fromisoformat(event.body["on"])
     if event.kind == "production-announced" and facts.announcing is not None:

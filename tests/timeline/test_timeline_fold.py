@@ -570,6 +570,14 @@ class TestAnEndThatComesBack:
         story.add("preserved", held_until="2026-12-26")
         assert story.add("production-announced", on="2026-12-03").hold.state is State.OPEN_ENDED
 
+    def test_an_announcement_that_never_arrived_leaves_the_period_of_the_law(self) -> None:
+        story = Story(EU).held().on("2026-12-01").tried("sent", "announce", 1)
+        story.add("production-announced", on="2026-12-01").later(days=1).add("preserved", held_until="2026-12-24")
+        story.add("unavailable", action="announce", sequence=1, reason="it came back", undelivered=True)
+        assert story.hold.state is State.IN_FORCE
+        assert story.hold.kept_until is None
+        assert strict(story) == "2026-12-24", "an earlier day that was named still counts"
+
     def test_the_day_that_was_known_before_said_again_is_no_news(self) -> None:
         story = Story(EU).held(held_until="2027-01-10").on("2026-12-01")
         story.add("production-announced", on="2026-12-01").later(days=1).add("preserved", held_until="2027-01-10")
