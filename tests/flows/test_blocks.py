@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from prefect_support import Cable, LiveUnit, PrefectServer, places_of, reply, server
 
+from flows import credentials
 from flows.blocks import HoldfastProviderCredentials, register
 from flows.credentials import variables, with_credentials
 from flows.prefect_api import speaking_to
@@ -24,7 +25,9 @@ TABLE = {"kind": "rest", "auth": {"type": "bearer", "token_env": "ALPHA_TOKEN"}}
 
 
 @pytest.fixture
-def unit(tmp_path: Path, prefect: PrefectServer) -> Iterator[LiveUnit]:
+def unit(tmp_path: Path, prefect: PrefectServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[LiveUnit]:
+    monkeypatch.setattr(credentials, "ANSWER_WITHIN", 20)  # a server on a busy machine is not away
+    credentials._AWAY.clear()
     unit = LiveUnit(tmp_path, prefect.api)
     with speaking_to(unit.settings):
         register()
