@@ -32,7 +32,7 @@ def _usable(case: Case, draft: RequestDraft, law: Instrument, at: datetime) -> I
     where = draft.place("instrument")
     if not law.can_be_sent(day_in(at, "UTC")):
         if not law.sendable:
-            why = "gives no power to order preservation"
+            why = ": ".join(("is sent by no unit", *(note.removesuffix(".") for note in law.notes[:1])))
         elif law.in_force_from and law.in_force:
             why = f"is not in force before {law.in_force_from}"
         else:
@@ -171,4 +171,5 @@ def _unverified(draft: RequestDraft, terms: Terms) -> Iterator[Finding]:
             yield finding("unverified", draft.place("instrument"), problem, fix, "warning", gate="unverified")
     for aside in terms.set_aside:
         what = f"not relied upon: {aside.removesuffix(', so not relied upon')}"
-        yield finding("discretion", draft.place("provider"), what, "plan for it to be refused", "warning")
+        fix = "count on nothing of it, and ask for it all the same"
+        yield finding("discretion", draft.place("provider"), what, fix, "warning")

@@ -76,7 +76,7 @@ KINDS: Mapping[str, Kind] = {
     "clarification-answered": Kind(what="the clarification was answered", may=("at",)),
     "item-not-found": Kind(what="the provider has no such account", needs=("item",)),
     "extended": Kind(what="the provider confirms the extension", may=("until", "reference")),
-    "validated": Kind(what="the emergency order was validated afterwards (EU art. 4(5))", may=("at",)),
+    "validated": Kind(what="the emergency order was validated afterwards (EU art. 4(5); Korea)", may=("at",)),
     "mla-sent": Kind(what="the MLA request left", needs=("on",), may=("reference",)),
     "mla-received": Kind(what="the requested State has the MLA request", needs=("on",), may=("reference",)),
     "production-announced": Kind(

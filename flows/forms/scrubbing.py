@@ -142,9 +142,8 @@ class Scrubber:
             return
         self.left = harmless
         names = [title(name) for name in self.typed if name not in harmless]
-        if not any(
-            each.startswith("--") for each in names
-        ):  # the name of a field that we do not have may be anything
+        # The name of a field that we do not have may be anything.
+        if not any(each.startswith("--") for each in names):
             self.told = ALSO_TOLD.format(fields=", ".join(names))
 
     def scrub(self, requests: Sequence[str]) -> None:

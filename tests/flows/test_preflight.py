@@ -57,8 +57,9 @@ def test_an_instrument_that_is_not_in_force_can_be_planned_with_but_not_sent(tmp
     assert found.problem == "un.uncc.42 is not in force"
 
 
-def test_an_instrument_without_the_power_to_order_is_not_sent(tmp_path: Path) -> None:
-    assert "sg.cpc20 gives no power to order preservation" in said(tmp_path, {"instrument": "sg.cpc20"}, country="SG")
+def test_an_instrument_that_no_unit_can_send_is_not_sent_and_says_why(tmp_path: Path) -> None:
+    (why,) = [each for each in said(tmp_path, {"instrument": "sg.cpc20"}, country="SG") if "sent by no unit" in each]
+    assert why.startswith("sg.cpc20 is sent by no unit: A production order, not a preservation")
 
 
 def test_a_law_is_not_used_before_its_day(tmp_path: Path) -> None:

@@ -593,7 +593,6 @@ class TestAnEndThatComesBack:
 def test_a_stop_event_on_a_day_that_is_the_last_one_only_by_a_roll_over_is_too_late() -> None:
     """Nobody should rely on a roll-over for a hold: the provider may not."""
     story = Story(EU).on("2027-01-06").sent().add("acknowledged", references=["R-1"]).add("preserved")
-    assert story.hold.chain[0].derivation
     ends = story.hold.chain[0]
     assert (ends.legal_base_on.isoformat(), ends.legal_on.isoformat()) == ("2027-03-07", "2027-03-08"), "a Sunday"
     for day, state in (("2027-03-07", State.OPEN_ENDED), ("2027-03-08", State.IN_FORCE)):
