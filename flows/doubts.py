@@ -51,6 +51,7 @@ def look(office: Office, now: datetime) -> Doubts:
     """What is to be doubted of a ledger that was just opened. `LedgerError`: it cannot be read."""
     ledger, path = office.ledger, path_of(office.settings)
     clock, file = clock_back(office, now), ""
+    written = _was_written(office, path)  # asked before the file is read: another process may be writing it just now
     try:
         head = newest(path, ledger.identity.ledger)
         if head is not None and (why := _not_ours(office, head)):
@@ -59,7 +60,7 @@ def look(office: Office, now: datetime) -> Doubts:
             head = newest(path, ledger.identity.ledger, unless=lambda each: bool(_not_ours(office, each)))
     except OSError as error:
         return Doubts(clock=clock, file=f"{path}: the file of heads cannot be read: {error.strerror or error}")
-    if head is None and not file and _was_written(office, path):
+    if head is None and not file and written:
         file = (
             f"{path}: no signed head of this ledger stands there any more: was it moved, is its disk missing? Until"
         )

@@ -21,7 +21,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from unit_support import MORNING, Unit
 
-from flows import heads, report_words, settings
+from flows import doubts, heads, report_words, settings
 from flows.headfile import append, newest, path_of, read
 from flows.office import open_office
 from flows.proving import compare, from_file
@@ -176,6 +176,25 @@ def test_of_several_sweepers_one_signs(unit: Unit) -> None:
         assert [failures for failures in pool.map(one_more, range(6)) if failures] == []
     assert len(kept(unit)) == 1
     assert in_file(unit) == kept(unit)
+
+
+def test_a_file_of_heads_that_is_first_written_while_another_looks_is_not_missed(
+    unit: Unit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unit.preserve()
+    looked: list[Head | None] = []
+
+    def while_another_writes(path: Path, ledger: str) -> Head | None:
+        looked.append(newest(path, ledger))
+        if len(looked) == 1:
+            with closing(open_office(settings.load(unit.environ))) as other:
+                assert heads.publish(other, other.now()) == []
+        return looked[0]
+
+    monkeypatch.setattr(doubts, "newest", while_another_writes)
+    assert doubts.look(unit.office, unit.office.now()).told == ()
+    assert looked[0] is None
+    assert in_file(unit) == kept(unit) != []
 
 
 def test_a_sweeper_that_died_between_signing_and_bringing_out_is_stood_in_for(unit: Unit) -> None:
