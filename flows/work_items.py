@@ -94,6 +94,14 @@ def _unreadable(office: Office, row: Row, because: str) -> WorkItem:
     )
 
 
+def _by(hold: Hold, decision: Decision) -> datetime | None:
+    """When it must be done: what saves a hold, at the latest before its end, even where no step has a last day."""
+    kind = decision.about.partition(":")[0]
+    if kind in _SOON:
+        return None
+    return decision.deadline or (hold.strict_at if kind == "ending" else None)
+
+
 def urgency(item: WorkItem) -> tuple[bool, int, datetime, str, str]:
     """What a list of items is sorted by: what nobody has taken up, the highest level, and the nearest end first."""
     return item.taken_up_at is not None, -item.level, item.by or NEVER, item.strict_on or "9", item.id
@@ -116,7 +124,7 @@ def _items(office: Office, hold: Hold, wanted: Sequence[Decision], *, case: str,
             provider=entry.terms.name if entry else provider,
             channels=entry.channels if entry else (),
             decision=decision,
-            by=None if about.partition(":")[0] in _SOON else decision.deadline,
+            by=_by(hold, decision),
             release_takes_two=office.policy.four_eyes.release,
         )
         words = worded(matter)

@@ -47,11 +47,12 @@ def test_a_sweeper_that_was_stopped_for_longer_than_its_lease_says_nothing_more(
     for number in range(times):
         storm = Storm(folder / f"home-{number}", outside, outside.play(honours_keys=True), ledger=new_address())
         requests = storm.register(25)
+        born = time.monotonic()
         first = nursery.bear(storm.environ, storm.now, speed=300)  # a lease of five minutes lasts a second
         time.sleep(chance.uniform(0.03, 0.15))
         if not stop_outside_of_a_write(storm, nursery, first):
             continue  # it was finished before
-        storm.later(minutes=20)
+        storm.later(minutes=20, seconds=300 * (time.monotonic() - born))  # past every lease that it may have taken
         second = nursery.bear(storm.environ, storm.now)
         assert nursery.end(second) == 0
         once_each(storm, requests, "send")

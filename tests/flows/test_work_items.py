@@ -114,6 +114,16 @@ def test_what_is_overdue_already_names_no_day_months_ahead(unit: Unit) -> None:
     assert " by " not in item.title
 
 
+def test_a_hold_that_only_a_person_can_save_is_to_be_saved_before_it_ends(unit: Unit) -> None:
+    unit.play("alpha", Behaviour(does=Does.REFUSE, on=Action.EXTEND, ground="over-broad"))
+    (request,) = unit.preserve()
+    unit.run_until(unit.office.now() + timedelta(days=70))
+    (item,) = [each for each in items_of(unit.office, request) if each.kind == "ending"]
+    assert item.by == unit.office.hold(request).strict_at
+    assert item.by is not None
+    assert " by " in item.title
+
+
 def test_a_draft_is_an_item_before_anybody_was_told(unit: Unit) -> None:
     (request,) = unit.register({})
     unit.office.append(request, [drafting(unit.office.settings, request)])

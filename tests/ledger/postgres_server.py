@@ -106,7 +106,7 @@ class PostgresServer:
     def close(self) -> None:
         """Stop it for good and remove its folder."""
         self._keeper.stdin.close()
-        self._keeper.wait(20)
+        self._keeper.wait(120)
 
     def _ctl(self, what: str, *more: str) -> None:
         self._run("pg_ctl", "-D", str(self.folder / "data"), "-w", *more, what)
