@@ -27,7 +27,8 @@ from flows.replying import ReplyError
 from flows.sweeping import Report
 from flows.words import STATES, day, number
 from flows.work_items import items_of
-from ledger.interface import LedgerError, Row
+from ledger.interface import LedgerBusy, LedgerError, Row
+from timeline.state import Hold
 
 SHOWN, COUNTED = 200, 25
 """Requests that a preview lists, and providers and cases for which it counts; the rest it counts together."""
@@ -155,15 +156,15 @@ def _release_many(run: Run, *, because: str, by: str, confirm: str, **filters: A
         release(office, request, because=because, by=by, unless=answering(office))
 
     wanted = Wanted(**filters)
-    able, asked = list[Row](), list[str]()
-    for row in wanted.rows(run.office):
-        if run.office.hold(row.request).release_asked_at is None:
+    able, unable, asked = list[Row](), list[tuple[Row, str]](), list[str]()
+    for row, hold in _readable(run.office, wanted, unable):
+        if hold.release_asked_at is None:
             able.append(row)
         else:
             asked.append(row.request)
     given = {"because": because, "by": by}
     job = Job(verb="release", done="released", wanted=wanted, given=given, enter=enter, asked=asked)
-    return job.carry_out(run, able, (), confirm)
+    return job.carry_out(run, able, unable, confirm)
 
 
 def _extend_many(run: Run, *, by: str, confirm: str, **filters: Any) -> Outcome:
@@ -172,8 +173,7 @@ def _extend_many(run: Run, *, by: str, confirm: str, **filters: Any) -> Outcome:
 
     wanted = Wanted(**filters)
     able, unable, numbers, asked = list[Row](), list[tuple[Row, str]](), list[int](), list[str]()
-    for row in wanted.rows(run.office):
-        hold = run.office.hold(row.request)
+    for row, hold in _readable(run.office, wanted, unable):
         try:
             following = can_extend(run.office, hold).number
         except ReplyError as error:
@@ -187,6 +187,19 @@ def _extend_many(run: Run, *, by: str, confirm: str, **filters: Any) -> Outcome:
     given = {"by": by}
     job = Job(verb="extend", done="extended", wanted=wanted, given=given, enter=enter, numbers=numbers, asked=asked)
     return job.carry_out(run, able, unable, confirm)
+
+
+def _readable(office: Office, wanted: Wanted, unable: list[tuple[Row, str]]) -> Iterator[tuple[Row, Hold]]:
+    """The requests that are meant, with their holds. One whose record is damaged keeps back no other."""
+    for row in wanted.rows(office):
+        try:
+            hold = office.hold(row.request)
+        except LedgerBusy:
+            raise
+        except LedgerError as error:
+            unable.append((row, in_words(error)))
+            continue
+        yield row, hold
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from damage_support import damage_event
 from unit_support import Unit
 
 from flows import asking, drafts, release, sweeping
@@ -97,6 +98,25 @@ def test_of_many_releases_those_asked_for_are_told_and_the_next_sweep_goes_on(
     unit.later(minutes=6)
     unit.sweep()
     assert [alpha.effects(each, Action.RELEASE, 1) for each in requests] == [1] * 4
+
+
+@pytest.mark.parametrize("form", [many._release_many, many._extend_many])
+def test_of_many_one_whose_record_is_damaged_keeps_back_no_other(
+    unit: Unit, alpha: MemoryProvider, form: Callable[..., Outcome]
+) -> None:
+    whole, damaged, other = unit.preserve({}, {}, {})
+    unit.later(days=30)
+    damage_event(unit, damaged)
+    given: dict[str, Any] = {"case": "CY-2026-0412", "by": "clerk"}
+    if form is many._release_many:
+        given["because"] = "the case was closed"
+    shown = form(run_of(unit), **given, confirm="").page
+    assert shown is not None
+    assert f"* {damaged}: " in shown.text.partition("## Cannot be")[2]
+    done = form(run_of(unit), **given, confirm=shown.text.partition("Confirm: `")[2].partition("`")[0])
+    assert done.data == {"asked": 2, "left": 0}
+    action = Action.RELEASE if form is many._release_many else Action.EXTEND
+    assert [alpha.effects(each, action, 1) for each in (whole, damaged, other)] == [1, 0, 1]
 
 
 def _release(unit: Unit, request: str) -> Outcome:
