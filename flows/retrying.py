@@ -19,7 +19,7 @@ LONGEST_WAIT = 10.0
 
 
 class _AsAsked(wait_base):
-    """What the provider asked for (Retry-After), else an exponential wait with jitter."""
+    """What the provider asked for (Retry-After), and never less than an exponential wait with jitter."""
 
     def __init__(self) -> None:
         self._own = wait_exponential_jitter(multiplier=0.5, max=LONGEST_WAIT, jitter=0.5)
@@ -27,7 +27,7 @@ class _AsAsked(wait_base):
     def __call__(self, retry_state: RetryCallState) -> float:
         error = retry_state.outcome.exception() if retry_state.outcome else None
         asked = error.retry_after if isinstance(error, Unavailable) else None
-        return max(0.1, asked) if asked is not None else self._own(retry_state)
+        return max(asked or 0.0, self._own(retry_state))
 
 
 BUDGET = timedelta(seconds=30)
