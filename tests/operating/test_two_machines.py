@@ -117,7 +117,7 @@ def test_two_watches_and_two_workers_send_everything_exactly_once(
         third = site.register(*PROVIDERS)
         runs.append(ordered(prefect, "issue-requests", request_ids=third, by="Contact team"))
         wait_for(lambda: all_in_force(site, third), seconds=120, what="what a person issues")
-        wait_for(lambda: all_ended(prefect), seconds=30, what="the end of all runs")
+        wait_for(lambda: all_ended(prefect), seconds=120, what="the end of all runs")
         stop(*workers)
         assert "provider:snap" in limiting.result()
     assert [prefect.run(each)["state_type"] for each in runs] == ["COMPLETED"] * 3
