@@ -69,6 +69,8 @@ def _acknowledged(body: Table) -> str:
         text += f", its reference {', '.join(body['references'])}"
     if body.get("received_on"):
         text += f", received {day(body['received_on'])}"
+    if body.get("held_until"):
+        text += f"; it says that it keeps nothing after {day(body['held_until'])}"
     return text + _counted(body)
 
 

@@ -8,6 +8,7 @@ from datetime import date
 
 from ledger.interface import Json
 from providers.interface import Action, Answer, ItemOutcome, State
+from timeline.hold import KEPT
 from timeline.state import Hold
 from timeline.terms import by_law
 
@@ -25,12 +26,20 @@ def read(hold: Hold, action: Action, sequence: int, answer: Answer) -> News:
     if answer.question and answer.question not in hold.questions:
         asked = {"asked_at": answer.question_at.isoformat()} if answer.question_at else {}
         news.append(("clarification", {"question": answer.question} | asked))
-    items = _item_news(hold, answer)
+    moved = answer.held_until is not None and _shows_extension(hold, answer.held_until)
+    pending = hold.act("extend", hold.granted + 1)
+    extending = action is Action.EXTEND or (pending is not None and pending.outcome in {"sent", "unknown"})
+    extended = extending and moved and answer.state not in GONE
+    items = _item_news(hold, answer, anew=extended)
     fresh = [each for each in answer.references if each not in hold.references]
     receipt: dict[str, Json] = {"references": list[Json](fresh)}
     if answer.received_on:
         receipt["received_on"] = answer.received_on.isoformat()
-    if hold.acknowledged_at is None or fresh or (answer.received_on and answer.received_on != hold.received_on):
+    sooner = not extended and answer.state not in GONE | {State.IN_FORCE} and _ends_sooner(hold, answer.held_until)
+    if sooner:  # it does not say yet that it keeps the data, but that it will not for longer
+        receipt = _dated(receipt, held_until=answer.held_until)
+    received = answer.received_on is not None and answer.received_on != hold.received_on
+    if hold.acknowledged_at is None or fresh or received or sooner:
         news.append(("acknowledged", receipt))
     if answer.state in GONE and action is not Action.RELEASE:
         if items:
@@ -42,10 +51,7 @@ def read(hold: Hold, action: Action, sequence: int, answer: Answer) -> News:
         if known and hold.expired_at is None:
             news.append(("expired", {"state": str(answer.state)}))
         return news
-    moved = answer.held_until is not None and _shows_extension(hold, answer.held_until)
-    pending = hold.act("extend", hold.granted + 1)
-    extending = action is Action.EXTEND or (pending is not None and pending.outcome in {"sent", "unknown"})
-    if extending and moved:
+    if extended:
         number = sequence if action is Action.EXTEND else hold.granted + 1
         news.append(("extended", _dated({"sequence": number, "items": items}, held_until=answer.held_until)))
         return news
@@ -67,6 +73,13 @@ def _shows_extension(hold: Hold, until: date) -> bool:
     return hold.shows_extension(until)
 
 
+def _ends_sooner(hold: Hold, until: date | None) -> bool:
+    """Whether that last day is news, and an earlier one than what is counted on."""
+    if until is None or until == hold.held_until.get(hold.granted):
+        return False
+    return hold.expiry is None or until < hold.expiry.strict_on
+
+
 def _earlier(hold: Hold, answer: Answer) -> bool:
     """Whether the provider now names another last day than it did."""
     return answer.held_until is not None and answer.held_until != hold.held_until.get(hold.granted)
@@ -76,15 +89,21 @@ def _dated(body: dict[str, Json], **days: date | None) -> dict[str, Json]:
     return body | {name: day.isoformat() for name, day in days.items() if day}
 
 
-def _item_news(hold: Hold, answer: Answer) -> list[Json]:
+def _item_news(hold: Hold, answer: Answer, *, anew: bool) -> list[Json]:
+    """What is said of single items, where it changes the record. `anew`: what ends they had count no more."""
     known = {item.id: item for item in hold.items}
     changed: list[Json] = []
     for each in answer.items:
         item = known.get(each.id)
-        if item is None or each.outcome is ItemOutcome.PENDING:
+        if item is None:
             continue
-        same = item.outcome == each.outcome and (not each.held_until or item.held_until == each.held_until)
-        if not same or (each.reference and each.reference != item.reference):
-            entry = _dated({"item": each.id, "outcome": str(each.outcome)}, held_until=each.held_until)
+        outcome = str(each.outcome)
+        if each.outcome is ItemOutcome.PENDING:  # that takes nothing back; it may name an end
+            if each.held_until is None or item.outcome not in KEPT:
+                continue
+            outcome = item.outcome
+        ends = each.held_until is not None and (anew or item.held_until != each.held_until)
+        if ends or item.outcome != outcome or (each.reference and each.reference != item.reference):
+            entry = _dated({"item": each.id, "outcome": outcome}, held_until=each.held_until)
             changed.append(entry | ({"reference": each.reference} if each.reference else {}))
     return changed

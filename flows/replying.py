@@ -273,7 +273,7 @@ def _fits(hold: Hold, reply: Reply) -> None:
         _longer(hold, reply)
     _over(hold, reply)
     if reply.kind == "absent":
-        act = hold.act(reply.action, hold.granted + 1 if reply.action == "extend" else 1)
+        act = hold.act(reply.action, _sequence(hold, reply.action))
         if act is None or not act.open:
             raise ReplyError(f"what became of the {reply.action} is known: `absent` settles what nobody knew of")
     if reply.kind == "clarification-answered" and hold.clarification is None:
@@ -343,6 +343,12 @@ def _told(office: Office, hold: Hold, reply: Reply) -> dict[str, Json]:
     return body
 
 
+def _sequence(hold: Hold, action: str) -> int:
+    """Which one of an action an entry speaks of: the next extension, the announcement or answer last asked for."""
+    asked = {"announce": hold.announcing, "clarify": hold.answering}.get(action)
+    return hold.granted + 1 if action == "extend" else asked[0] if asked else 1
+
+
 def _events(office: Office, hold: Hold, reply: Reply) -> list[tuple[str, Mapping[str, Json]]]:
     body = _told(office, hold, reply)
     references: list[Json] = [reply.reference] if reply.reference else []
@@ -351,7 +357,7 @@ def _events(office: Office, hold: Hold, reply: Reply) -> list[tuple[str, Mapping
     )
     until: dict[str, Json] = {"held_until": reply.until.isoformat()} if reply.until else {}
     on: dict[str, Json] = {"on": reply.on.isoformat()} if reply.on else {}
-    sequence = hold.granted + 1 if reply.action == "extend" else 1
+    sequence = _sequence(hold, reply.action)
     match reply.kind:
         case "sent" | "refused":
             act: dict[str, Json] = {

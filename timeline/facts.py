@@ -8,7 +8,7 @@ from typing import Any
 
 from timeline.acts import Act, Escalated
 from timeline.events import Event
-from timeline.hold import Item, Mla
+from timeline.hold import KEPT, Item, Mla
 from timeline.terms import Terms
 
 
@@ -116,8 +116,8 @@ def begin(request: str, terms: Terms, event: Event) -> Facts:
 
 
 def items_until(facts: Facts) -> date | None:
-    """The first of the preserved items' own last days."""
-    untils = [each.held_until for each in facts.items.values() if each.held_until and each.outcome == "preserved"]
+    """The first of the items' own last days: of those that are kept, or may be."""
+    untils = [each.held_until for each in facts.items.values() if each.held_until and each.outcome in KEPT]
     return min(untils, default=None)
 
 

@@ -116,7 +116,7 @@ class Hold:
     in_force_at: datetime | None = None
     held_from: date | None = None
     held_until: Mapping[int, date] = field(default_factory=dict)  # by extensions granted when it was said
-    items_until: date | None = None  # the first of the preserved items' own last days
+    items_until: date | None = None  # the first of the items' own last days
     granted: int = 0  # extensions confirmed
     missing_at: datetime | None = None  # when an item last turned out not to be kept
     stops: Mapping[str, date] = field(default_factory=dict)

@@ -134,8 +134,11 @@ def _absent(facts: Facts, event: Event) -> None:
 
 
 def _refused(facts: Facts, event: Event) -> None:
+    act = _act(facts, event)
+    if act.action == "announce" or (act.action == "clarify" and act.outcome == "sent"):
+        _came_back(facts, act)  # it had been taken for good: nobody should rely on it
     _failed("refused")(facts, event)
-    if event.body["action"] == "send":
+    if act.action == "send":
         facts.refused_at = event.at
 
 
@@ -161,6 +164,9 @@ def _arrived(facts: Facts, event: Event) -> None:
 
 def _heard(facts: Facts, event: Event) -> None:
     _arrived(facts, event)
+    if (until := day(event.body.get("held_until"))) is not None:
+        stops.named_since(facts, until, facts.held_until.get(facts.granted))
+        facts.held_until[facts.granted] = until
     _each_item(facts, event)
 
 

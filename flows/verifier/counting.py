@@ -92,7 +92,7 @@ class _Told:
         elif kind == "sent" and body["action"] == "send":
             earliest = self.begun if self.in_doubt and self.begun else at
             self.sent, self.open, self.in_doubt = min(self.sent or at, at, earliest), False, False
-        elif body.get("undelivered") and body.get("action") == "announce":
+        elif (body.get("undelivered") or kind == "refused") and body.get("action") == "announce":
             self.stops.pop("production-announced", None)
         elif body.get("undelivered") and first_sending and not self.open:
             self.open = True
@@ -139,6 +139,9 @@ class _Told:
             self._extend(body["sequence"], until)
             if not body.get("items"):
                 self._found()
+        elif until:
+            self._named(until, self.untils.get(self.granted))
+            self.untils[self.granted] = until
         for said in body.get("items", ()):
             if said["item"] in self.items:
                 before, last = self.items[said["item"]][1], _day(said.get("held_until"))
@@ -173,8 +176,9 @@ class _Told:
             self.untils[number] = until
 
     def _first_item(self) -> date | None:
-        """The first of the preserved items' own last days."""
-        return min((last for outcome, last in self.items.values() if outcome == "preserved" and last), default=None)
+        """The first of the items' own last days: of those that are kept, or may be."""
+        kept = {"pending", "preserved"}
+        return min((last for outcome, last in self.items.values() if outcome in kept and last), default=None)
 
     def until(self, number: int) -> date | None:
         """The last day the provider named after so many extensions."""

@@ -240,7 +240,9 @@ def history_of(seed: int, instrument: str, zone: str) -> tuple[list[bytes], byte
     for number in range(draw.randint(0, 9)):
         body: dict[str, Any] = {}
         stops = [each["kind"] for each in raw["instrument"]["table"].get("stop_event", ())]
-        kind = draw.choice(["acknowledged", *["preserved", "extended"] * 2, "items", "polled", "stop-ended", *stops])
+        kind = draw.choice(
+            ["acknowledged", *["preserved", "extended"] * 2, "items", "polled", "stop-ended", "refused", *stops]
+        )
         if kind in {"stop-ended", *stops}:
             body["on"] = on(-5, 70)
         if kind == "acknowledged":
@@ -251,7 +253,7 @@ def history_of(seed: int, instrument: str, zone: str) -> tuple[list[bytes], byte
             body["held_from"] = on(-1, 1)
         if kind == "extended":
             body["sequence"] = draw.randint(1, 3)
-        if kind in {"preserved", "extended"} and draw.random() < 0.4:
+        if kind in {"acknowledged", "preserved", "extended"} and draw.random() < 0.4:
             body["held_until"] = on(40, 260)
         if kind == "items" or draw.random() < 0.2:
             body["items"] = [
@@ -263,6 +265,8 @@ def history_of(seed: int, instrument: str, zone: str) -> tuple[list[bytes], byte
             ]
         if kind == "polled":
             body = {"state": "in-force"}
+        if kind == "refused":
+            body = {"action": draw.choice(["announce", "extend", "clarify"]), "sequence": 1, "ground": "other"}
         events.append((kind, body | {"number": number}))
     lines = []
     for seq, (kind, body) in enumerate(events, 1):
