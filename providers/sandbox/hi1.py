@@ -35,7 +35,7 @@ from providers.sandbox.hi1_server import LARGEST_MESSAGE, Reaction, TlsServer
 from providers.sandbox.server import read_instant
 from providers.template import Json
 from providers.ts103120.profile import E_EVIDENCE
-from providers.ts103120.xml import Element, parse, text, to_bytes
+from providers.ts103120.xml import Element, child, kind_of, parse, text, to_bytes
 
 WORKFLOWS = {"/hi1": (), "/hi1/new": ("CREATE",), "/hi1/extension": ("UPDATE",), "/hi1/cancellation": ("UPDATE",)}
 Witness = Callable[[bytes, bytes], None]
@@ -271,7 +271,11 @@ class Hi1Responder:
             return looked
         if any(verb not in ("CREATE", "UPDATE") for verb, _ in asked):
             return [Outcome(verb=verb, code=3000, says="a message asks or changes, not both") for verb, _ in asked]
-        return self.books.change(asked, owner=sender, transaction=transaction, now=now, fires=self._strikes)
+        taken = asked
+        if self._strikes("no-documents", self.name):
+            taken = [each for each in asked if not _makes_document(each[1])]
+        told = iter(self.books.change(taken, owner=sender, transaction=transaction, now=now, fires=self._strikes))
+        return [next(told) if each in taken else Outcome(verb=each[0], code=3001, says="not here") for each in asked]
 
     def _written(
         self, sent: bytes, answer: Element, transaction: str, *, changes: bool, wait: int | None = None
@@ -308,3 +312,8 @@ class Hi1Responder:
         fired = dice.fires(fault, subject, self._attempts[subject])
         self._fired[fault] += fired
         return fired
+
+
+def _makes_document(action: Element) -> bool:
+    made = child(action, "HI1Object")
+    return made is not None and kind_of(made) == TYPES["Document"]

@@ -34,6 +34,7 @@ HI1_FAULTS: Mapping[str, str] = {
     "split": "gives one order several references of its own",
     "forget": "knows nothing of an order after its end",
     "in-part": "takes in part of a message and puts off the rest with error 3003",
+    "no-documents": "takes in the tasks of a message, and answers its document with error 3001",
     # how it says no
     "refuse": "refuses an order with error 3000",
     "reject": "stores an order, and rejects its tasks",
@@ -48,4 +49,5 @@ HI1_WEIGHTS = {
     "refuse": 0.05,
     "reject": 0.05,
     "no-list": 0.05,
+    "no-documents": 0.0,  # only where it is asked for: every one of its requests ends with a person
 }

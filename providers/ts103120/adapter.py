@@ -120,6 +120,9 @@ class Ts103120Adapter(Adapter):
         failing = {id_: each.code for id_, each in answers.items() if each.code is not None and not _there(each)}
         stored = [id_ for id_, each in answers.items() if each.code is None]
         self._not_in_part(talk, failing.values(), stored=bool(stored))
+        if failing.keys() - tasks.keys() and tasks.keys() - failing.keys():
+            # What preserves is there, something beside it is not: over another way it would be asked for twice.
+            raise OutcomeUnknown(f"{self.provider}: it took in a part of the message only", exchange=talk.exchange)
         if failing and (failing.keys() - tasks.keys() or len(failing) == len(tasks)):
             raise self._line.no(order.action, decisive(failing.values()), talk.exchange)
         known = [id_ for id_, each in answers.items() if _there(each) and id_ != ids.document(order)]

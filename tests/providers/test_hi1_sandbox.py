@@ -183,7 +183,17 @@ def test_what_it_publishes_of_itself_is_valid(hi1: Hi1Bench) -> None:
 def test_every_answer_is_valid_under_every_fault_that_leaves_it_whole(hi1: Hi1Bench) -> None:
     """The bench judges all that was on the wire, before a fault on the way spoils it; here all of them come up."""
     items = (item("a", "a@example.com"), item("b", "+1-555-0100", "phone"), item("c", "192.0.2.7:443", "ip"))
-    treated = ("late-acknowledgement", "earlier-end", "no-account", "split", "in-part", "refuse", "reject", "bare")
+    treated = (
+        "late-acknowledgement",
+        "earlier-end",
+        "no-account",
+        "split",
+        "in-part",
+        "no-documents",
+        "refuse",
+        "reject",
+        "bare",
+    )
     for fault in (*treated, "rearranged", "transient", "refuse-extension", "forget", "no-list"):
         responder, adapter = hi1.pair(profile="e-evidence", etsi_version="V1.23.1")
         responder.trouble({fault: 1})

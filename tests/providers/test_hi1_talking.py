@@ -189,6 +189,17 @@ def test_a_message_taken_in_by_half_is_completed_by_sending_it_again(hi1: Hi1Ben
     assert effects(responder, said) == 1
 
 
+def test_where_the_letter_alone_is_not_taken_the_hold_is_not_asked_for_another_way(hi1: Hi1Bench) -> None:
+    """Another way would make a second hold, and nobody would ever follow or release the first."""
+    responder, adapter = hi1.pair()
+    responder.trouble({"no-documents": 1})
+    for _ in range(2):
+        with pytest.raises(OutcomeUnknown, match="a part of the message only"):
+            adapter.send(order())
+        assert adapter.find(order()) is None
+    assert effects(responder, order()) == 1
+
+
 def test_what_is_there_already_is_compared_before_it_is_believed(hi1: Hi1Bench) -> None:
     responder, adapter = hi1.pair()
     adapter.send(order())
