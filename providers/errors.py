@@ -93,3 +93,7 @@ GROUNDS = (
     "other",
 )
 """Grounds of refusal, for the statistics; the first six are the ones practitioners report."""
+
+
+class Unreadable(ValueError):
+    """An answer that is not what the table describes; the message says why without quoting it."""

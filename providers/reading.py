@@ -10,21 +10,17 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from datetime import date, datetime, timedelta
+from datetime import date
 from enum import StrEnum
 from typing import NoReturn
-from zoneinfo import ZoneInfo
 
 from jmespath.exceptions import JMESPathError
 
-from providers.errors import GROUNDS
+from providers.days import Calendar, day_said, last_day_said, receipt_that_can_be
+from providers.errors import GROUNDS, Unreadable
 from providers.interface import Item, ItemAnswer, ItemOutcome, Order, State
 from providers.section import Path, Section, one_of
 from providers.template import Json
-
-
-class Unreadable(ValueError):
-    """An answer that is not what the table describes; the message says why without quoting it."""
 
 
 class What(StrEnum):
@@ -102,14 +98,6 @@ class Reading:
             "errors": {**shared.errors, **self.errors},
         }
         return replace(shared, **{**own, **joined})
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Calendar:
-    """How a provider writes days: its zone, and whether the end it names is the last day or the day after."""
-
-    zone: ZoneInfo
-    end_excluded: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -238,11 +226,12 @@ def read_answer(reading: Reading, document: object, order: Order, calendar: Cale
     if reading.request is not None and look(reading.request, document) != order.request:
         raise Unreadable("its answer is about another request")
     accounts = Accounts(item.value for item in order.items)
+    received = day_said(look(reading.received_on, document), "the day of receipt", calendar)
     return Found(
         references=_references(look(reading.references, document), accounts),
-        received_on=_day(look(reading.received_on, document), "the day of receipt", calendar),
-        held_from=_day(look(reading.held_from, document), "the first day of the hold", calendar),
-        held_until=_last_day(look(reading.held_until, document), calendar, order),
+        received_on=receipt_that_can_be(received, order) if received else None,
+        held_from=day_said(look(reading.held_from, document), "the first day of the hold", calendar),
+        held_until=last_day_said(look(reading.held_until, document), calendar, order),
         items=_items(reading.items, document, order, calendar, accounts) if reading.items is not None else (),
     )
 
@@ -284,54 +273,6 @@ def _reference(found: object, accounts: Accounts) -> str:
     return found
 
 
-def _parse_day(found: object, what: str) -> date | datetime:
-    if isinstance(found, str):
-        try:
-            if re.fullmatch(r"\d{4}-\d\d-\d\d", found):
-                return date.fromisoformat(found)
-            moment = datetime.fromisoformat(found)
-        except ValueError:
-            pass
-        else:
-            if moment.tzinfo is not None:
-                return moment
-    raise Unreadable(f"its answer has {what} that is neither an ISO day nor an instant with an offset")
-
-
-def _believable(day: date, what: str) -> date:
-    if not 1990 <= day.year <= 2200:  # noqa: PLR2004
-        raise Unreadable(f"its answer has {what} in a year that cannot be")
-    return day
-
-
-def _day(found: object, what: str, calendar: Calendar) -> date | None:
-    if found is None:
-        return None
-    when = _parse_day(found, what)
-    _believable(when, what)
-    return when.astimezone(calendar.zone).date() if isinstance(when, datetime) else when
-
-
-LONGEST_AHEAD = 5
-"""Years: a later end is a slip or a stand-in for "never" (9999-12-31), and the hold would sleep until then."""
-
-
-def _last_day(found: object, calendar: Calendar, order: Order) -> date | None:
-    """The last day that is kept. An end at midnight leaves nothing of the day that it begins."""
-    what = "an end of the hold"
-    if found is None:
-        return None
-    when = _parse_day(found, what)
-    _believable(when, what)
-    if when.year > order.made_at.year + LONGEST_AHEAD:
-        raise Unreadable(f"its answer has {what} that lies too far ahead to be one")
-    if not isinstance(when, datetime):
-        return when - timedelta(days=1) if calendar.end_excluded else when
-    local = when.astimezone(calendar.zone)
-    midnight = local == local.replace(hour=0, minute=0, second=0, microsecond=0)
-    return local.date() - timedelta(days=1) if midnight or calendar.end_excluded else local.date()
-
-
 def _items(
     reading: ItemReading, document: object, order: Order, calendar: Calendar, accounts: Accounts
 ) -> tuple[ItemAnswer, ...]:
@@ -345,7 +286,7 @@ def _items(
             id=item.id,
             outcome=_outcome(reading, entry),
             reference=", ".join(_references(look(reading.reference, entry), accounts)),
-            held_until=_last_day(look(reading.held_until, entry), calendar, order),
+            held_until=last_day_said(look(reading.held_until, entry), calendar, order),
         )
         for item, entry in _match(reading, listed, order.items)
     )

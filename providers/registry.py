@@ -12,7 +12,7 @@ from providers.http import Transport, utc_now
 from providers.interface import Adapter, Capabilities, Letters
 from providers.manual import ManualAdapter, read_manual_table
 from providers.memory import MemoryProvider, read_memory_table
-from providers.reading import Calendar
+from providers.days import Calendar
 from providers.rest import RestAdapter
 from providers.section import Section, TableError
 from providers.table import read_adapter_table, resolved_url

@@ -6,10 +6,11 @@ import json
 from urllib.parse import quote, urlencode, urlsplit
 
 from providers.auth import WITHHELD
-from providers.errors import ConfigurationError, OutcomeUnknown, Refused, Unavailable, Unsupported
+from providers.days import Calendar
+from providers.errors import ConfigurationError, OutcomeUnknown, Refused, Unavailable, Unreadable, Unsupported
 from providers.http import Message, Reply, Transport
 from providers.interface import Action, Adapter, Answer, Exchange, Order, State
-from providers.reading import Calendar, Found, Meaning, Unreadable, What, look, meaning_of, parse_json, read_answer
+from providers.reading import Found, Meaning, What, look, meaning_of, parse_json, read_answer
 from providers.table import Operation, RestTable
 from providers.template import Json, Said, path_segment
 

@@ -22,9 +22,9 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from providers.errors import Unreadable
 from providers.holdings import Holdings, Promise
 from providers.http import utc_now
-from providers.reading import Unreadable
 from providers.sandbox.certificates import Certificates
 from providers.sandbox.faults import Dice, rates_of
 from providers.sandbox.hi1_answers import SPOILED, answer_to, failure, rearranged

@@ -15,9 +15,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from providers.errors import ConfigurationError, OutcomeUnknown, Refused, Unavailable, Unsupported
+from providers.errors import ConfigurationError, OutcomeUnknown, Refused, Unavailable, Unreadable, Unsupported
 from providers.interface import Action, Adapter, Answer, Capabilities, Exchange, ItemOutcome, Letter, Letters, Order
-from providers.reading import Unreadable
 from providers.ts103120 import ids
 from providers.ts103120.codes import UNSUPPORTED, Then, fault_of
 from providers.ts103120.finding import still_to_say, took_effect
@@ -312,7 +311,7 @@ class Ts103120Adapter(Adapter):
         return Answer(
             state=how.state,
             references=how.references,
-            received_on=received_on(authorisation, self._zone),
+            received_on=received_on(authorisation, talk.order, self._zone),
             held_until=how.held_until,
             items=how.items,
             exchange=talk.exchange,

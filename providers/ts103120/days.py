@@ -1,24 +1,18 @@
 """Days and instants: the wire knows an instant of expiry, our clocks the last day that counts.
 
-The last day asked for becomes its last second in the provider's zone. An instant that the provider names counts as
-the day it is in its zone; at midnight nothing of the day that it begins is left, so the day before is the last
-(as `providers.reading` reads an instant).
+The last day asked for becomes its last second in the provider's zone; what an instant that the provider names counts
+as is `providers.reading.last_whole_day`.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time
 from zoneinfo import ZoneInfo
 
 
 def end_of(day: date, zone: ZoneInfo) -> datetime:
     """The last second of a day in a zone."""
     return datetime.combine(day, time(23, 59, 59), tzinfo=zone)
-
-
-def last_day(moment: datetime, zone: ZoneInfo) -> date:
-    """The last day, at least part of which lies before an expiry."""
-    return (moment.astimezone(zone) - timedelta(microseconds=1)).date()
 
 
 def written(moment: datetime) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from zoneinfo import ZoneInfo
 
+from providers.days import last_whole_day
+from providers.errors import Unreadable
 from providers.interface import Action, Order
-from providers.reading import Unreadable
 from providers.ts103120 import ids
-from providers.ts103120.days import last_day
 from providers.ts103120.hearing import Task
 from providers.ts103120.judging import Standing, live
 from providers.ts103120.profile import Profile
@@ -66,4 +66,4 @@ def _reaches(task: Task, order: Order, zone: ZoneInfo) -> bool:
     if order.hold_until is None:
         raise Unreadable("what it shows cannot tell of an extension whose last day is not known")
     ends = [end for end in (task.desired_expires_at, task.expires_at) if end is not None]
-    return bool(ends) and last_day(max(ends), zone) >= order.hold_until
+    return bool(ends) and last_whole_day(max(ends), zone) >= order.hold_until

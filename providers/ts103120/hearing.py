@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from providers.reading import Unreadable
+from providers.errors import Unreadable
 from providers.ts103120.formats import Value
 from providers.ts103120.profile import Word
 from providers.ts103120.xml import Element, child, kind_of, parse, tag, text, word_at

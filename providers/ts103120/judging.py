@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from zoneinfo import ZoneInfo
 
+from providers.days import end_that_can_be, last_whole_day, receipt_that_can_be
+from providers.errors import Unreadable
 from providers.interface import ItemAnswer, ItemOutcome, Order, State
-from providers.reading import LONGEST_AHEAD, Accounts, Unreadable
+from providers.reading import Accounts
 from providers.ts103120 import ids
 from providers.ts103120.codes import LIVE, OUTCOMES, Status
-from providers.ts103120.days import last_day
 from providers.ts103120.formats import Value
 from providers.ts103120.hearing import Authorisation, Notice, Task
 from providers.ts103120.profile import Word, etsi
@@ -118,9 +119,7 @@ def _state(standing: Standing) -> State:
 def _until(task: Task, order: Order, zone: ZoneInfo) -> date | None:
     if task.expires_at is None:
         return None
-    if task.expires_at.year > order.made_at.year + LONGEST_AHEAD:
-        raise Unreadable("its answer has an end of the hold that lies too far ahead to be one")
-    return last_day(task.expires_at, zone)
+    return end_that_can_be(last_whole_day(task.expires_at, zone), order)
 
 
 def _reference(said: str, accounts: Accounts) -> str:
@@ -131,11 +130,11 @@ def _reference(said: str, accounts: Accounts) -> str:
     return said
 
 
-def received_on(authorisation: Authorisation | None, zone: ZoneInfo) -> date | None:
+def received_on(authorisation: Authorisation | None, order: Order, zone: ZoneInfo) -> date | None:
     """The day on which the provider says it was served with the order."""
     if authorisation is None or authorisation.served_at is None:
         return None
-    return authorisation.served_at.astimezone(zone).date()
+    return receipt_that_can_be(authorisation.served_at.astimezone(zone).date(), order)
 
 
 def told(standing: Standing, notices: Iterable[Notice], *, asked: Callable[[Notice], bool]) -> Standing:

@@ -8,10 +8,9 @@ from datetime import datetime
 from email.message import Message as Headers
 from urllib.parse import urlsplit
 
-from providers.errors import ConfigurationError, OutcomeUnknown, ProviderError, Unsupported
+from providers.errors import ConfigurationError, OutcomeUnknown, ProviderError, Unreadable, Unsupported
 from providers.http import Message, Reply, Transport
 from providers.interface import Action, Exchange, Order
-from providers.reading import Unreadable
 from providers.ts103120 import ids
 from providers.ts103120.codes import Then, fault_of
 from providers.ts103120.hearing import Heard, Response, Task, hear

@@ -11,7 +11,7 @@ from typing import TypeAlias
 
 from lxml import etree
 
-from providers.reading import Unreadable
+from providers.errors import Unreadable
 from providers.ts103120.profile import Word
 
 Element: TypeAlias = etree._Element

@@ -19,11 +19,12 @@ from lxml import etree
 from plain_letters import PlainLetters
 from provider_orders import CANARY, everything_said, item, order
 
+from providers.days import last_whole_day
 from providers.errors import Unsupported
 from providers.http import Message
 from providers.interface import Action, Addressee, Order
 from providers.ts103120 import ids
-from providers.ts103120.days import end_of, last_day, stamped, written
+from providers.ts103120.days import end_of, stamped, written
 from providers.ts103120.formats import Unsayable, request_type, values_of
 from providers.ts103120.profile import E_EVIDENCE, PLAIN, Profile
 from providers.ts103120.saying import Party, Voice, configuration, get, list_changed
@@ -200,19 +201,20 @@ def test_times_are_written_as_the_standard_wants_them() -> None:
 def test_a_day_asked_for_and_read_back_is_the_same_day(zone: str) -> None:
     place = ZoneInfo(zone)
     for day in (date(2027, 2, 18), date(2026, 3, 29), date(2026, 10, 25), date(2026, 11, 1), date(2028, 2, 29)):
-        assert last_day(datetime.fromisoformat(written(end_of(day, place))), place) == day
+        assert last_whole_day(datetime.fromisoformat(written(end_of(day, place))), place) == day
 
 
-def test_an_end_counts_as_the_day_it_is_there_and_midnight_as_the_day_before() -> None:
+def test_an_end_counts_as_the_last_day_there_that_is_kept_whole() -> None:
     for said, day in (
         ("2027-02-18T23:59:59Z", date(2027, 2, 18)),
         ("2027-02-19T00:00:00Z", date(2027, 2, 18)),
-        ("2027-02-19T00:00:01Z", date(2027, 2, 19)),
+        ("2027-02-19T00:00:01Z", date(2027, 2, 18)),
         ("2027-06-30T23:00:00Z", date(2027, 6, 30)),  # midnight in Dublin's summer
-        ("2027-06-30T23:00:01Z", date(2027, 7, 1)),
-        ("2027-02-18T20:00:00-08:00", date(2027, 2, 19)),
+        ("2027-06-30T22:59:00Z", date(2027, 6, 30)),
+        ("2027-06-30T23:00:01Z", date(2027, 6, 30)),
+        ("2027-02-18T20:00:00-08:00", date(2027, 2, 18)),
     ):
-        assert last_day(datetime.fromisoformat(said), DUBLIN) == day, said
+        assert last_whole_day(datetime.fromisoformat(said), DUBLIN) == day, said
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,16 @@ from hi1_schemas import ETSI, needs_schemas
 from lxml import etree
 from provider_orders import CANARY, item, order
 
-from providers.errors import GROUNDS, ConfigurationError, OutcomeUnknown, Refused, Unavailable, Unsupported
+from providers.errors import (
+    GROUNDS,
+    ConfigurationError,
+    OutcomeUnknown,
+    Refused,
+    Unavailable,
+    Unreadable,
+    Unsupported,
+)
 from providers.interface import Action, Exchange, ItemOutcome, State
-from providers.reading import Unreadable
 from providers.ts103120 import ids
 from providers.ts103120.codes import FAULTS, Status, fault_of
 from providers.ts103120.formats import Value
@@ -274,7 +281,7 @@ def standing(**tasks: Task | None) -> dict[str, Task | None]:
 
 
 def test_the_hold_is_as_long_as_that_of_its_shortest_item() -> None:
-    how = stand(SAID, standing(a=task("a"), b=task("b", until="2027-01-10T12:00:00Z"), c=task("c")), UTC_ZONE)
+    how = stand(SAID, standing(a=task("a"), b=task("b", until="2027-01-11T12:00:00Z"), c=task("c")), UTC_ZONE)
     assert (how.state, how.held_until) == (State.IN_FORCE, date(2027, 1, 10))
     assert [each.held_until for each in how.items] == [date(2027, 2, 18), date(2027, 1, 10), date(2027, 2, 18)]
 
@@ -371,9 +378,15 @@ def test_a_task_about_another_account_or_about_more_is_not_ours() -> None:
 
 def test_the_day_of_receipt_is_the_one_it_says_it_was_served_in_its_own_zone() -> None:
     served = Authorisation(kind="", id=A, served_at=datetime(2026, 11, 21, 23, 30, tzinfo=UTC))
-    assert received_on(served, ZoneInfo("Europe/Berlin")) == date(2026, 11, 22)
-    assert received_on(Authorisation(kind="", id=A), UTC_ZONE) is None
-    assert received_on(None, UTC_ZONE) is None
+    assert received_on(served, order(), ZoneInfo("Europe/Berlin")) == date(2026, 11, 22)
+    assert received_on(Authorisation(kind="", id=A), order(), UTC_ZONE) is None
+    assert received_on(None, order(), UTC_ZONE) is None
+
+
+def test_a_day_of_receipt_that_cannot_be_is_not_read() -> None:
+    served = Authorisation(kind="", id=A, served_at=datetime(2076, 11, 21, tzinfo=UTC))
+    with pytest.raises(Unreadable, match="a day of receipt that lies before the sending, or ahead"):
+        received_on(served, order(), UTC_ZONE)
 
 
 # What is told unasked

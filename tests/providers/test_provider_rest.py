@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 import responses
-from provider_orders import CANARY, everything_said, extension, item, order
+from provider_orders import CANARY, MADE_AT, everything_said, extension, item, order
 from responses.matchers import header_matcher, json_params_matcher, query_param_matcher
 
 from providers.errors import ConfigurationError, OutcomeUnknown, Refused, Unavailable, Unsupported
@@ -538,16 +538,31 @@ def test_an_instant_is_the_day_it_is_at_the_provider(
         ("2027-02-18", "excluded", date(2027, 2, 17)),
         ("2027-02-18T23:59:59Z", "included", date(2027, 2, 18)),
         ("2027-02-19T00:00:00Z", "included", date(2027, 2, 18)),
-        ("2027-02-19T00:00:01Z", "included", date(2027, 2, 19)),
+        ("2027-02-19T00:00:01Z", "included", date(2027, 2, 18)),
+        ("2027-02-19T23:58:00Z", "included", date(2027, 2, 18)),
         ("2027-02-19T00:00:00Z", "excluded", date(2027, 2, 18)),
         ("2027-02-19T10:00:00Z", "excluded", date(2027, 2, 18)),
         ("2027-07-18T23:00:00Z", "included", date(2027, 7, 18)),
     ],
 )
-def test_an_end_at_midnight_leaves_nothing_of_the_day_it_begins(
+def test_an_end_counts_as_the_last_day_that_is_kept_whole(
     wire: responses.RequestsMock, said: str, last_day: str, day: date
 ) -> None:
     assert answered(wire, {**HELD, "until": said}, text=f'last_day = "{last_day}"').held_until == day
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"received": "2076-11-21"},
+        {"received": "2025-11-21"},
+        {"until": "2026-10-30"},
+    ],
+)
+def test_a_day_that_cannot_be_is_not_read(wire: responses.RequestsMock, said: dict[str, str]) -> None:
+    """A year that slipped would move every clock; it is found out what became of the request before it is counted."""
+    with pytest.raises(OutcomeUnknown, match="before the sending"):
+        answered(wire, HELD | said, order(sent_at=MADE_AT))
 
 
 ITEMS = (item("a", "A@example.com"), item("b", "b@example.com"), item("c", "192.0.2.7", "ip"))
