@@ -55,7 +55,8 @@ def read(hold: Hold, action: Action, sequence: int, answer: Answer) -> News:
         number = sequence if action is Action.EXTEND else hold.granted + 1
         news.append(("extended", _dated({"sequence": number, "items": items}, held_until=answer.held_until)))
         return news
-    if answer.state is State.IN_FORCE and (hold.in_force_at is None or _earlier(hold, answer) or items):
+    begins = hold.in_force_at is None or hold.expired_at is not None  # or goes on after all
+    if answer.state is State.IN_FORCE and (begins or _earlier(hold, answer) or items):
         body: dict[str, Json] = {"items": items} if items else {}
         news.append(("preserved", _dated(body, held_from=answer.held_from, held_until=answer.held_until)))
     elif items:

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from providers.days import Calendar
 from providers.errors import ConfigurationError
 from providers.http import Transport, utc_now
 from providers.interface import Adapter, Capabilities, Letters
 from providers.manual import ManualAdapter, read_manual_table
 from providers.memory import MemoryProvider, read_memory_table
-from providers.days import Calendar
 from providers.rest import RestAdapter
 from providers.section import Section, TableError
 from providers.table import read_adapter_table, resolved_url

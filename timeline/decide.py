@@ -281,7 +281,9 @@ def _release(seen: Sight) -> Iterator[Decision]:
 
 def _poll(seen: Sight) -> Iterator[Decision]:
     hold, policy, pending = seen.hold, seen.policy, seen.hold.unconfirmed
-    if hold.sent_at is None or not hold.terms.abilities.poll or not (seen.live or (seen.lapsed and pending)):
+    # What it says has ended may have been a slip; and an extension may be confirmed late.
+    late = seen.lapsed and (pending is not None or hold.expired_at is not None)
+    if hold.sent_at is None or not hold.terms.abilities.poll or not (seen.live or late):
         return
     waiting = hold.acknowledged_at is None or hold.in_force_at is None or pending is not None
     every = (policy.chase_every if waiting else policy.poll_every) * (1 << min(hold.polls_failed, 4))

@@ -126,3 +126,15 @@ def test_an_announcement_that_is_refused_keeps_nothing_and_a_person_tells_the_pr
     unit.later(hours=1)
     unit.sweep()
     assert "announce" in unit.office.hold(request).escalations
+
+
+def test_a_hold_that_goes_on_after_all_is_in_force_again(unit: Unit) -> None:
+    request = sent(unit)
+    hears(unit, request, state=State.IN_FORCE)
+    unit.later(days=1)
+    assert str(hears(unit, request, Action.STATUS, state=State.NOT_HELD).expired_at) == str(unit.office.now())
+    unit.sweep()
+    assert str(unit.office.hold(request).state) == "lapsed"
+    unit.later(days=1)
+    hold = hears(unit, request, Action.STATUS, state=State.IN_FORCE)
+    assert (str(hold.state), ends(hold)) == ("in-force", BY_LAW)

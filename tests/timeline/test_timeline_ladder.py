@@ -283,6 +283,16 @@ def test_a_provider_that_says_it_ended_is_not_asked_to_extend() -> None:
     assert "the provider says that it has ended" in story.duty(Do.ESCALATE).because
 
 
+def test_what_a_provider_said_had_ended_is_asked_about_for_a_while() -> None:
+    """A busy server's "not found" is no last word."""
+    story = Story().held().later(days=5).add("polled", state="expired").add("expired", state="expired")
+    story.add("lapsed", strict_on="2027-02-18")
+    assert story.duty(Do.POLL).due_at == story.now + POLICY.poll_every
+    back = story.later(days=1).add("polled", state="in-force").add("preserved").hold
+    assert (str(back.state), back.expired_at) == ("in-force", None)
+    assert story.duties(Do.EXTEND)
+
+
 def test_after_a_lapse_an_unconfirmed_extension_is_asked_about_for_a_while() -> None:
     story = Story().held().on("2027-02-01").tried("sent", "extend").on("2027-02-19", 0)
     story.add("polled", state="in-force").add("lapsed", strict_on="2027-02-18")
