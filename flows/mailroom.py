@@ -28,7 +28,7 @@ from ledger.interface import Json, LeaseLost, LedgerBusy, Row
 from ledger.vault import Erased
 from providers.errors import ConfigurationError
 from providers.mail.adapter import our_address
-from providers.mail.authentication import passed
+from providers.mail.authentication import denied, passed
 from providers.mail.inbound import Inbound, read_inbound
 from providers.mail.mailbox import Box, Mailbox, opened
 from providers.mail.parts import LARGEST, MIB
@@ -300,7 +300,8 @@ class Reading:
             return False
         if proposal.kind == "undelivered":
             ours = self.own.rpartition("@")[2]
-            vouched = passed(message.authentication, "dmarc", ours) or passed(message.authentication, "dkim", ours)
+            noted = message.authentication
+            vouched = passed(noted, "dmarc", ours) or (passed(noted, "dkim", ours) and not denied(noted, "dmarc", ours))
             return message.null_sender and message.domain == ours and vouched
         told_until = proposal.kind != "extended" or proposal.held_until is not None
         return replies is not None and replies.trusted and vouched and told_until

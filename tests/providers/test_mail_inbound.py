@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from provider_orders import CANARY, order
 
 from providers.interface import Action
-from providers.mail.authentication import passed
+from providers.mail.authentication import denied, passed
 from providers.mail.compose import Envelope, content, headers
 from providers.mail.inbound import Inbound, read_inbound
 from providers.mail.parts import LARGEST, text_of_html
@@ -168,6 +168,15 @@ def test_results_of_our_own_server_count() -> None:
     assert not passed(found, "spf", "mail.letters.example")
 
 
+def test_a_method_denies_a_domain_where_it_was_tried_and_did_not_pass() -> None:
+    found = vouching(
+        f"{UNIT_SERVER}; dmarc=none header.from=a.example; dmarc=pass header.from=b.example",
+        f"{UNIT_SERVER}; dmarc=fail header.from=b.example; dkim=fail header.d=a.example",
+    ).authentication
+    assert [denied(found, "dmarc", each) for each in ("a.example", "b.example", "c.example")] == [False, True, False]
+    assert denied(vouching(f"{UNIT_SERVER}; dmarc=temperror").authentication, "dmarc", "a.example")  # of whom else?
+
+
 @pytest.mark.parametrize(
     "fields",
     [
@@ -192,6 +201,64 @@ def test_results_of_our_own_server_count() -> None:
 )
 def test_nothing_else_vouches_for_anybody(fields: tuple[str, ...]) -> None:
     assert not passed(vouching(*fields).authentication, "dmarc", "letters.example")
+
+
+REAL = "dkim=none; dmarc=fail header.from=letters.example"
+NAMED = "dkim=pass header.d=letters.example; dmarc=pass header.from=letters.example"
+
+
+@pytest.mark.parametrize(
+    "repeated",
+    [
+        f'spf=pass smtp.mailfrom="a; {NAMED}; x"@elsewhere.example',
+        f'spf=pass smtp.mailfrom="a\r\n ; {NAMED}; x"@elsewhere.example',
+        rf'spf=pass smtp.mailfrom="a\"; {NAMED}; x"@elsewhere.example',
+        rf'spf=pass smtp.mailfrom="a\\\"; {NAMED}; x\\"@elsewhere.example',
+        f'spf=pass smtp.mailfrom="a (b"; dkim=none (x; {NAMED})',
+        f'dkim=pass header.i="x; {NAMED}; y"@elsewhere.example header.d=elsewhere.example',
+        'dkim=pass header.i="x header.d=letters.example y"@elsewhere.example',
+        'dkim=pass header.i="x@letters.example"@elsewhere.example',
+        "dkim=pass header.i=x.header.d=letters.example@elsewhere.example",
+        f"dkim=pass header.i={'x' * 300}.header.d=letters.example@elsewhere.example",
+        "dkim=pass header.i=x\u2003header.d=letters.example\u2003y@elsewhere.example",
+        "dkim=pass header.i=x\u2028header.d=letters.example\x1cy@elsewhere.example",
+        # what a careless server leaves of such a text
+        f'spf=pass (from "x) ; {NAMED}; (y"@elsewhere.example) smtp.helo=a.example',
+        f'spf=pass smtp.mailfrom="a"; {NAMED}; x"@elsewhere.example',
+        f'spf=pass smtp.mailfrom=a"; {NAMED}; x"@elsewhere.example',
+        f'spf=pass smtp.mailfrom="a; {NAMED}',
+        f"spf=pass (a; {NAMED}",
+        f"spf=pass a); {NAMED}",
+        f"spf=pass a\\; {NAMED}",
+        f"spf=pass x={'y' * 8_000}; {NAMED}",
+        f"{NAMED}; dmarc=fail, header.from=letters.example; dkim=fail! header.d=letters.example",
+        "; ".join([NAMED] * 21),
+    ],
+)
+def test_what_our_server_repeats_of_others_is_no_result(repeated: str) -> None:
+    found = vouching(f"{UNIT_SERVER}; {repeated}").authentication
+    assert not passed(found, "dmarc", "letters.example")
+    assert not passed(found, "dkim", "letters.example")
+    found = vouching(f"{UNIT_SERVER}; {NAMED}", f"{UNIT_SERVER}; {repeated}; {REAL}").authentication
+    assert not passed(found, "dmarc", "letters.example")
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        f'"{UNIT_SERVER}" 1 ; dmarc=pass header.from="letters.example"',
+        f'{UNIT_SERVER};\r\n\tdmarc=pass\r\n\t(p=none "x" \\) \\")\r\n\theader.from=letters.example;',
+        f'(a "b; c" d){UNIT_SERVER}; dmarc = pass reason="because; of (" header.from = letters.example',
+        f'{UNIT_SERVER}; spf=pass smtp.mailfrom="a (b"@elsewhere.example; dmarc=pass(x)header.from=letters.example',
+    ],
+)
+def test_quotes_and_comments_hide_nothing_that_our_server_says(field: str) -> None:
+    assert passed(vouching(field).authentication, "dmarc", "letters.example")
+
+
+def test_a_field_of_another_server_may_be_broken() -> None:
+    fields = (f"{UNIT_SERVER}; dmarc=pass header.from=letters.example", 'elsewhere.example; dmarc=pass (x "')
+    assert passed(vouching(*fields).authentication, "dmarc", "letters.example")
 
 
 def test_without_a_server_of_ours_nobody_is_believed() -> None:
