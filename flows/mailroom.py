@@ -246,7 +246,8 @@ class Reading:
         news: News = []
         if proposal is not None and not others and self._trusted(message, proposal, replies, vouched=vouched):
             try:
-                news = [*proposed(office, request, proposal_body(proposal), source="mail, trusted")]
+                said = proposal_body(proposal)
+                news = [*proposed(office, request, said, source="mail, trusted", alone=True)]
             except ReplyError as error:
                 faults.append(f"it could not be entered without a person: {error}")
             else:
@@ -301,8 +302,8 @@ class Reading:
         if proposal.kind == "undelivered":
             ours = self.own.rpartition("@")[2]
             noted = message.authentication
-            vouched = passed(noted, "dmarc", ours) or (passed(noted, "dkim", ours) and not denied(noted, "dmarc", ours))
-            return message.null_sender and message.domain == ours and vouched
+            vouched = passed(noted, "dmarc", ours) or passed(noted, "dkim", ours)
+            return message.null_sender and message.domain == ours and vouched and not denied(noted, "dmarc", ours)
         told_until = proposal.kind != "extended" or proposal.held_until is not None
         return replies is not None and replies.trusted and vouched and told_until
 
