@@ -21,7 +21,7 @@ from flows.reading import meant
 from flows.replying import Reply, ReplyError, entries, name_no_account
 from ledger.interface import Event, Json, LedgerBusy, LedgerError
 from ledger.records import Record
-from providers.mail.inbound import Inbound, read_inbound
+from providers.mail.inbound import Delivery, Inbound, read_inbound
 from providers.mail.proposals import Proposal
 from timeline.acts import Act
 from timeline.days import day_in
@@ -240,11 +240,7 @@ def _came_back(office: Office, hold: Hold, proposal: Mapping[str, Any], source: 
     """What was handed over never arrived: it counts as not sent, and a person sends it another way."""
     action, sequence, status = str(proposal["action"]), int(proposal["sequence"]), proposal.get("status")
     act = hold.act(action, sequence)
-    sent = [
-        event.body
-        for event in office.ledger.events(hold.request)
-        if event.kind == "sent" and (event.body["action"], event.body["sequence"]) == (action, sequence)
-    ]
+    sent = _sent(office, hold.request, action, sequence)
     if act is None or act.outcome != "sent" or not sent:
         raise ReplyError(f"no {action} of this request is on its way: settle the message as `note`")
     if sent[-1].get("source") or sent[-1].get("channel") == "person":
@@ -257,6 +253,29 @@ def _came_back(office: Office, hold: Hold, proposal: Mapping[str, Any], source: 
         "source": source,
     }
     return [("unsupported", body)]
+
+
+def _sent(office: Office, request: str, action: str, sequence: int) -> list[Mapping[str, Json]]:
+    """What is recorded of each sending of one of our messages, oldest first."""
+    return [
+        event.body
+        for event in office.ledger.events(request)
+        if event.kind == "sent" and (event.body["action"], event.body["sequence"]) == (action, sequence)
+    ]
+
+
+def part_lost(office: Office, request: str, proposal: Proposal, deliveries: Sequence[Delivery]) -> tuple[str, ...]:
+    """The doubt about a report that does not say of every address we wrote to that nothing arrived there."""
+    sent = _sent(office, request, proposal.action, proposal.sequence)
+    to = [each.strip() for each in str(sent[-1].get("recipient", "")).split(",")] if sent else []
+    lost = {address for each in deliveries if each.action == "failed" for address in each.recipients}
+    named = [each for each in to if each.lower() in lost]
+    if len(to) <= 1 or len(named) == len(to):
+        return ()
+    which = (
+        f"of {', '.join(named)} alone is said that it did not arrive" if named else "which did not get it is not said"
+    )
+    return (f"it was sent to {len(to)} addresses, and {which}",)
 
 
 def _day(text: Any) -> date | None:
