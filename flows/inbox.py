@@ -14,14 +14,17 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from flows.hearing import _shows_extension
 from flows.office import Office
 from flows.opening import opened
 from flows.reading import meant
 from flows.replying import Reply, ReplyError, entries, name_no_account
 from ledger.interface import Event, Json, LedgerBusy, LedgerError
 from ledger.records import Record
-from providers.mail.inbound import Inbound, read_inbound
+from providers.mail.inbound import Delivery, Inbound, read_inbound
 from providers.mail.proposals import Proposal
+from timeline.acts import Act
+from timeline.days import day_in
 from timeline.state import Hold
 
 SETTLED_AS = ("note", "entered", "unrelated", "spam")
@@ -153,8 +156,10 @@ def proposal_body(proposal: Proposal) -> dict[str, Json]:
     return {name: value for name, value in said.items() if value}
 
 
-def proposed(office: Office, request: str, proposal: Mapping[str, Any], *, source: str, by: str = "") -> News:
-    """The events that a proposal enters.
+def proposed(
+    office: Office, request: str, proposal: Mapping[str, Any], *, source: str, by: str = "", alone: bool = False
+) -> News:
+    """The events that a proposal enters. `alone`: no person has read the message.
 
     Raises:
         ReplyError: it cannot be true of this request, or only a person can say what it means.
@@ -166,6 +171,8 @@ def proposed(office: Office, request: str, proposal: Mapping[str, Any], *, sourc
         return _came_back(office, hold, proposal, source)
     until = _day(proposal.get("until"))
     reference, on = str(proposal.get("reference", "")), _day(proposal.get("on"))
+    if kind in {"not-found", "refused"} and action == "send":
+        _refuses_the_request(hold, str(proposal.get("ground", "")))
     if kind == "not-found":
         if len(hold.items) != 1:
             raise ReplyError("which account is not there? record `item-not-found` with --item, then settle it")
@@ -181,6 +188,7 @@ def proposed(office: Office, request: str, proposal: Mapping[str, Any], *, sourc
     elif kind == "extended":
         if action == "extend" and sequence <= hold.granted:
             raise ReplyError(f"extension {sequence} is confirmed already: settle it as `note`")
+        _extends(hold, until, alone=alone)
         reply = Reply(kind=kind, reference=reference, until=until, by=by)
     else:
         if until and hold.granted and hold.expiry is not None and until <= hold.expiry.strict_on:
@@ -188,19 +196,51 @@ def proposed(office: Office, request: str, proposal: Mapping[str, Any], *, sourc
                 f"it names an end, {until}, that the extension has passed: settle it as `note`, or record "
                 "`preserved` with --until if the provider takes the extension back"
             )
-        reply = Reply(kind=kind, reference=reference, on=on, until=until, by=by)
+        reply = Reply(kind=kind, reference=reference, on=_received(hold, action, on), until=until, by=by)
     return entries(office, request, reply, source=source)
+
+
+def _asked(hold: Hold) -> Act | None:
+    """The next extension, where it was sent or may have been."""
+    act = hold.act("extend", hold.granted + 1)
+    return act if act is not None and (act.outcome == "sent" or act.open) else None
+
+
+def _received(hold: Hold, action: str, on: date | None) -> date | None:
+    """The day on which the request was received; a receipt of another message of ours says nothing of that."""
+    extension = _asked(hold)
+    if on and action == "send" and extension and on >= day_in(extension.began_at, hold.terms.provider.zone):
+        raise ReplyError(f"which message was received on {on}? An extension was asked for: read it, then record it")
+    return on if action == "send" else None
+
+
+def _refuses_the_request(hold: Hold, ground: str) -> None:
+    """A refusal that is not said to be of another message is of the request only where it can be of nothing else."""
+    if ground == "extension-not-granted":
+        raise ReplyError("it refuses an extension: record `refused` with --action extend if one was asked for")
+    if hold.in_force_at is not None or _asked(hold) is not None:
+        raise ReplyError(
+            "which message does it refuse? The data are kept already, or an extension was asked for: read it, record "
+            "`refused` with --action, or `expired` if nothing is kept any more, then settle it as `entered`"
+        )
+
+
+def _extends(hold: Hold, until: date | None, *, alone: bool) -> None:
+    """Whether a message can confirm an extension: the same news again, and a receipt of our asking, confirm none."""
+    number = hold.granted + 1
+    if alone and _asked(hold) is None:
+        raise ReplyError(f"nobody asked for extension {number}: confirm it if the provider keeps the data longer")
+    if until is not None and hold.expiry is not None and not _shows_extension(hold, until):
+        raise ReplyError(
+            f"{until} is no later than what the hold has without the extension: it confirms none; settle it as `note`"
+        )
 
 
 def _came_back(office: Office, hold: Hold, proposal: Mapping[str, Any], source: str) -> News:
     """What was handed over never arrived: it counts as not sent, and a person sends it another way."""
     action, sequence, status = str(proposal["action"]), int(proposal["sequence"]), proposal.get("status")
     act = hold.act(action, sequence)
-    sent = [
-        event.body
-        for event in office.ledger.events(hold.request)
-        if event.kind == "sent" and (event.body["action"], event.body["sequence"]) == (action, sequence)
-    ]
+    sent = _sent(office, hold.request, action, sequence)
     if act is None or act.outcome != "sent" or not sent:
         raise ReplyError(f"no {action} of this request is on its way: settle the message as `note`")
     if sent[-1].get("source") or sent[-1].get("channel") == "person":
@@ -213,6 +253,29 @@ def _came_back(office: Office, hold: Hold, proposal: Mapping[str, Any], source: 
         "source": source,
     }
     return [("unsupported", body)]
+
+
+def _sent(office: Office, request: str, action: str, sequence: int) -> list[Mapping[str, Json]]:
+    """What is recorded of each sending of one of our messages, oldest first."""
+    return [
+        event.body
+        for event in office.ledger.events(request)
+        if event.kind == "sent" and (event.body["action"], event.body["sequence"]) == (action, sequence)
+    ]
+
+
+def part_lost(office: Office, request: str, proposal: Proposal, deliveries: Sequence[Delivery]) -> tuple[str, ...]:
+    """The doubt about a report that does not say of every address we wrote to that nothing arrived there."""
+    sent = _sent(office, request, proposal.action, proposal.sequence)
+    to = [each.strip() for each in str(sent[-1].get("recipient", "")).split(",")] if sent else []
+    lost = {address for each in deliveries if each.action == "failed" for address in each.recipients}
+    named = [each for each in to if each.lower() in lost]
+    if len(to) <= 1 or len(named) == len(to):
+        return ()
+    which = (
+        f"of {', '.join(named)} alone is said that it did not arrive" if named else "which did not get it is not said"
+    )
+    return (f"it was sent to {len(to)} addresses, and {which}",)
 
 
 def _day(text: Any) -> date | None:

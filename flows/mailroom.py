@@ -15,10 +15,10 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from flows.inbox import News, proposal_body, proposed, settlement
+from flows.inbox import News, part_lost, proposal_body, proposed, settlement
 from flows.mailtrouble import failed, tell, what
 from flows.office import Office
 from flows.replying import ReplyError, name_no_account
@@ -28,7 +28,7 @@ from ledger.interface import Json, LeaseLost, LedgerBusy, Row
 from ledger.vault import Erased
 from providers.errors import ConfigurationError
 from providers.mail.adapter import our_address
-from providers.mail.authentication import passed
+from providers.mail.authentication import denied, passed
 from providers.mail.inbound import Inbound, read_inbound
 from providers.mail.mailbox import Box, Mailbox, opened
 from providers.mail.parts import LARGEST, MIB
@@ -42,7 +42,7 @@ MOST = 200
 PATIENCE = 60.0
 """Seconds after which a pass begins no other message: what falls due waits behind it."""
 MOST_OPEN = 50
-"""Open messages of one request; more is a flood, and stays in the mailbox for a person."""
+"""Open messages of one request; more is a flood, of which nothing else is taken in that nobody vouches for."""
 AUTHSERV = "HOLDFAST_MAIL_AUTHSERV"
 CHANNEL = "e-mail"
 _DOMAIN = re.compile(r"[a-z0-9.-]{1,253}")
@@ -177,19 +177,28 @@ class Reading:
             if any(_replies(table, where, message.sender) for table in entry.adapters):
                 yield provider
 
-    def _by_reference(self, provider: str, message: Inbound) -> Iterator[str]:
-        """Open requests of a provider one of whose references the message carries as a word of its own."""
+    def _by_reference(self, provider: str, message: Inbound, besides: Collection[str] = ()) -> Iterator[str]:
+        """Open requests of a provider one of whose references, `besides` these, the message carries as a word."""
         if provider not in self.references:
             known: dict[str, list[str]] = {}
             for row in self.office.ledger.rows():
                 if row.provider == provider:
-                    for reference in self._references(row):
-                        known.setdefault(reference.casefold(), []).append(row.request)
+                    _list(known, row.request, self._references(row))
             self.references[provider] = known
         text = f"{message.subject}\n{message.text[:20_000]}".casefold()
+        but = {each.casefold() for each in besides}
         for reference, requests in self.references[provider].items():
-            if len(reference) >= 4 and re.search(rf"(?<![\w-]){re.escape(reference)}(?![\w-])", text):  # noqa: PLR2004
+            if reference in but or len(reference) < 4:  # noqa: PLR2004
+                continue
+            if re.search(rf"(?<![\w-]){re.escape(reference)}(?![\w-])", text):
                 yield from requests
+
+    def _named(self, hold: Hold, provider: str, message: Inbound, reference: str) -> list[str]:
+        """Other open requests of the provider, one of whose references the message carries or would be entered."""
+        found = set(self._by_reference(provider, message, besides=hold.references))
+        if reference not in hold.references:
+            found.update(self.references[provider].get(reference.casefold(), ()))
+        return sorted(found - {hold.request})
 
     def _references(self, row: Row) -> Collection[str]:
         try:
@@ -214,11 +223,12 @@ class Reading:
                 return ""
             if hold.erased_at is not None:
                 return "about a case that was erased"
-            if sum(at is not None for at in hold.messages.values()) >= MOST_OPEN:
+            if not (news := self._news(hold, claims[0].provider, message, raw)):
                 return f"more than {MOST_OPEN} open messages about one request"
-            news = self._news(hold, claims[0].provider, message, raw)
             office.append(request, news, claim=claims[0])
             self.done.entered += len(news) > 2  # noqa: PLR2004 - the message, its settlement, and what it says
+            if (known := self.references.get(claims[0].provider)) is not None:
+                _list(known, request, office.hold(request).references)
         except LeaseLost:
             return None
         except Erased:
@@ -228,7 +238,7 @@ class Reading:
         return ""
 
     def _news(self, hold: Hold, provider: str, message: Inbound, raw: bytes) -> News:
-        """The message, and what it says at once: nothing, unless it may be trusted."""
+        """The message, and what it says at once: nothing, unless it may be trusted. Empty: one more of a flood."""
         office, request = self.office, hold.request
         replies = self._replies_of(hold, provider, message)
         proposal = propose(message, replies)
@@ -242,17 +252,26 @@ class Reading:
             faults.append("its reference names an account, and is left out")
             doubts = (*proposal.doubts, "its reference was left out")
             proposal = replace(proposal, reference="", doubts=doubts)
+        if proposal is not None and proposal.kind == "undelivered":
+            doubts = (*proposal.doubts, *part_lost(office, request, proposal, message.deliveries))
+            proposal = replace(proposal, doubts=doubts)
+        elif proposal is not None and (whose := self._named(hold, provider, message, proposal.reference)):
+            faults.append(f"it names a reference that is another request's: {', '.join(whose[:10])}")
+            others += whose
         vouched = replies is not None and vouched_for(message, replies)
         news: News = []
         if proposal is not None and not others and self._trusted(message, proposal, replies, vouched=vouched):
             try:
-                news = [*proposed(office, request, proposal_body(proposal), source="mail, trusted")]
+                said = proposal_body(proposal)
+                news = [*proposed(office, request, said, source="mail, trusted", alone=True)]
             except ReplyError as error:
                 faults.append(f"it could not be entered without a person: {error}")
             else:
                 news.append(settlement(message.digest, proposal.kind))
         elif _good_news(message):
             news = [settlement(message.digest, "delivered")]
+        if not (news or vouched) and sum(at is not None for at in hold.messages.values()) >= MOST_OPEN:
+            return []
         case = str(office.ledger.events(request)[0].body["case"])
         body: dict[str, Json] = {
             "message": message.digest,
@@ -300,10 +319,17 @@ class Reading:
             return False
         if proposal.kind == "undelivered":
             ours = self.own.rpartition("@")[2]
-            vouched = passed(message.authentication, "dmarc", ours) or passed(message.authentication, "dkim", ours)
-            return message.null_sender and message.domain == ours and vouched
+            noted = message.authentication
+            vouched = passed(noted, "dmarc", ours) or passed(noted, "dkim", ours)
+            return message.null_sender and message.domain == ours and vouched and not denied(noted, "dmarc", ours)
         told_until = proposal.kind != "extended" or proposal.held_until is not None
         return replies is not None and replies.trusted and vouched and told_until
+
+
+def _list(known: dict[str, list[str]], request: str, references: Iterable[str]) -> None:
+    for reference in references:
+        if request not in (requests := known.setdefault(reference.casefold(), [])):
+            requests.append(request)
 
 
 def _request_in(text: str) -> str | None:

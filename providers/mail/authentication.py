@@ -2,6 +2,9 @@
 
 Anybody can write such a field. Only those that name our server count, and that server must take out what others
 wrote in its name (RFC 8601 section 5). Where two of its results differ, the worse one counts.
+
+What stands in quotes or comments is often somebody else's text that our server repeats, such as who the envelope says
+it is from: no result is read out of it. Where it is in doubt what our server noted, nothing of it is believed.
 """
 
 from __future__ import annotations
@@ -12,12 +15,17 @@ from email.message import Message
 
 MOST = 40
 _LONGEST = 8_000
-_RESULT = re.compile(r"\s*([a-z][a-z0-9-]{0,30})\s*(?:/\s*\d+\s*)?=\s*([a-z]{1,20})(?![a-z])", re.IGNORECASE)
-_PROPERTY = re.compile(
-    r"\b([a-z]{1,20})\s*\.\s*([a-z0-9_-]{1,40})\s*=\s*(?:\"([^\"]{0,300})\"|([^\s;\"]{1,300}))", re.I
-)
+_RESULT = re.compile(r"\s*([a-z][a-z0-9-]{0,30})\s*(?:/\s*\d+\s*)?=\s*([a-z]{1,20})(?!\S)", re.IGNORECASE)
+_WEIGHS = re.compile(r"\s*(?:dkim|dmarc)(?![a-z0-9-])", re.IGNORECASE)
+_PROPERTY = re.compile(r"(?<!\S)([a-z]{1,20})\s*\.\s*([a-z0-9_-]{1,40})\s*=\s*(\S+)", re.IGNORECASE)
+_STRANGE = re.compile(r"[^\t\x20-\x7e]")
+_NAMES = re.compile(r"[A-Za-z0-9@._-]")
 _DOMAIN = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?")
 _SAYS_WHOM = {"dkim": ("header.d", "header.i"), "dmarc": ("header.from",), "spf": ("smtp.mailfrom", "smtp.helo")}
+
+
+class _InDoubt(Exception):
+    """What a field says depends on how it is read."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,21 +38,31 @@ class Result:
 
 
 def results(message: Message, authserv: str) -> tuple[Result, ...]:
-    """What our own server noted; nothing where no server is named or the newest note is another's."""
-    noted = [_without_comments(str(each)[:_LONGEST]) for each in message.get_all("Authentication-Results", [])[:MOST]]
-    if not authserv or not noted or not _is_by(noted[0], authserv):
-        return ()
+    """What our own server noted; nothing where none is named, the newest note is another's, or ours is in doubt."""
+    fields = [str(each) for each in message.get_all("Authentication-Results", [])[:MOST]]
     found: list[Result] = []
-    for text in noted:
-        if _is_by(text, authserv):
-            found += [result for part in text.split(";")[1:] if (result := _result(part)) is not None]
-    return tuple(found[:MOST])
+    try:
+        for number, field in enumerate(fields if authserv else []):
+            name, *parts = _parts(field) if authserv.lower() in field.lower() else [""]
+            if _is_by(name, authserv):
+                found += [result for part in parts if (result := _result(part)) is not None]
+            elif number == 0:
+                return ()
+    except _InDoubt:
+        return ()
+    return tuple(found) if len(found) <= MOST else ()
 
 
 def passed(found: tuple[Result, ...], method: str, domain: str) -> bool:
     """Whether a method vouches for a domain, and never said otherwise of it."""
     about = [each for each in found if each.method == method and _covers(each, domain)]
     return bool(about) and all(each.result == "pass" for each in about)
+
+
+def denied(found: tuple[Result, ...], method: str, domain: str) -> bool:
+    """Whether a method was tried on a domain, or on one that is not named, and did not vouch for it."""
+    tried = {each.result for each in found if each.method == method and each.domain in {"", domain}}
+    return bool(tried - {"pass", "none"})
 
 
 def _covers(result: Result, domain: str) -> bool:
@@ -55,37 +73,59 @@ def _covers(result: Result, domain: str) -> bool:
 
 
 def _is_by(text: str, authserv: str) -> bool:
-    name = text.partition(";")[0].split()
-    return bool(name) and name[0].strip('"').lower() == authserv.lower()
+    """Whether a field begins with a server's name, and at most a version after it (RFC 8601 section 2.2)."""
+    name, *version = text.lower().split() or [""]
+    return name == authserv.lower() and all(each.isdigit() for each in version)
 
 
 def _result(text: str) -> Result | None:
     found = _RESULT.match(text)
     if found is None:
+        if _WEIGHS.match(text):
+            raise _InDoubt
         return None
     method = found[1].lower()
-    said = {f"{kind}.{name}".lower(): quoted or plain for kind, name, quoted, plain in _PROPERTY.findall(text)}
+    said = {f"{kind}.{name}".lower(): value for kind, name, value in _PROPERTY.findall(text[found.end() :])}
     value = next((said[name] for name in _SAYS_WHOM.get(method, ()) if name in said), "")
-    domain = value.rpartition("@")[2].strip().lower()
+    domain = value.rpartition("@")[2].lower()
     return Result(method=method, result=found[2].lower(), domain=domain if _DOMAIN.fullmatch(domain) else "")
 
 
-def _without_comments(text: str) -> str:
-    """The text without what stands in parentheses, nested or not, outside of quotes."""
-    kept, depth, quoted, escaped = [], 0, False, False
-    for character in text:
-        if escaped:
+def _parts(field: str) -> list[str]:
+    """A field, split at each ";" that is in no quotes and no comment.
+
+    A comment becomes a space. A quoted string stays one word, of which only what a name or an address is made of is
+    kept. It is a whole value, or what stands before the "@" of one; quotes anywhere else, and half a quotation in a
+    comment, are traces of a text that was repeated without care. So is what is never closed.
+    """
+    if len(field) > _LONGEST:
+        raise _InDoubt
+    kept: list[str] = []
+    depth = marks = 0  # how deep in comments; quotes in this one
+    quoted = escaped = closed = False
+    before = ""  # the last character that is no space
+    for character in _STRANGE.sub("?", re.sub(r"[\r\n]+", " ", field)):
+        if escaped or (quoted and character not in '\\"'):
+            kept.append((character if _NAMES.match(character) else "?") if quoted else "")
             escaped = False
-        elif character == "\\":
+        elif character == "\\" and (quoted or depth):
             escaped = True
-            continue
-        elif character == '"' and not depth:
-            quoted = not quoted
-        elif character == "(" and not quoted:
-            depth += 1
-        elif character == ")" and not quoted and depth:
-            depth -= 1
-            continue
-        if not depth:
-            kept.append(character if character not in "\r\n" else " ")
-    return "".join(kept)
+        elif quoted:
+            quoted, closed = False, True
+        elif depth:
+            marks += character == '"'
+            depth += {"(": 1, ")": -1}.get(character, 0)
+            if not depth and marks % 2:
+                raise _InDoubt
+        elif character == "(":
+            depth, marks, closed = 1, 0, False
+            kept.append(" ")
+        elif character in ")\\" or (closed and character not in "@; \t") or (character == '"' and before not in "="):
+            raise _InDoubt
+        else:
+            quoted, closed = character == '"', False
+            kept.append("" if quoted else character)
+            before = character.strip() or before
+    if quoted or escaped or depth:
+        raise _InDoubt
+    return "".join(kept).split(";")

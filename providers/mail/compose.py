@@ -36,7 +36,7 @@ PURPOSE: dict[Action, str] = {
     "produced, also beyond the last day known so far.",
     Action.CLARIFY: "This answers your question about the request named below.",
 }
-"""How each of our messages begins; by that it is known where a reply gives it back (`proposals.own_words`)."""
+"""How each of our messages begins; by that it is known where a reply gives it back (`quoting.own_words`)."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

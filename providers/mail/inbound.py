@@ -32,12 +32,14 @@ class Delivery:
     """What a mail server says became of a message of ours (RFC 3464).
 
     `action`: failed, delayed, delivered, relayed or expanded; `status` such as "5.1.1", "" where it names none;
-    `about` what it speaks of, None where it does not say.
+    `about` what it speaks of, None where it does not say; `recipients` the address it speaks of, in small letters, as
+    it was written to and as it was in the end.
     """
 
     action: str
     status: str
     about: OurId | None
+    recipients: tuple[str, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,7 +49,8 @@ class Inbound:
     `answers`: our messages that it answers, nearest first; `requests`: ids with a right check character that it
     names, those it answers first. `sender` is the one address in From ("" where there is none or several):
     what anybody may write, until `authentication` (our own server's results alone) vouches for its domain.
-    `automatic`: written by a machine (RFC 3834); `ours`: sent by ourselves; `loops`: it went round in circles.
+    `automatic`: written by a machine (RFC 3834); `ours`: sent by ourselves, by its sender and by its id; `loops`: it
+    went round in circles.
     """
 
     digest: str
@@ -140,7 +143,7 @@ def _read(
         attachments=tuple(parts.attachments),
         deliveries=deliveries,
         automatic=_automatic(message) or bool(deliveries),
-        ours=sender.lower() in own or read_message_id(own_id, domains) is not None,
+        ours=_is_ours(sender, own_id, own, domains, faults),
         loops=_loops(message, own),
         encrypted=parts.encrypted,
         faults=_once(faults),
@@ -172,6 +175,18 @@ def _sender(message: Message, faults: list[str]) -> str:
         faults.append("its sender is no single address")
         return ""
     return address
+
+
+def _is_ours(sender: str, own_id: str, own: Collection[str], domains: Sequence[str], faults: list[str]) -> bool:
+    """Whether we sent it. Either sign alone may be anybody's: a form that writes in our name, an id given back."""
+    named, numbered = sender.lower() in own, read_message_id(own_id, domains) is not None
+    if named and (numbered or own_id.strip("<> ").rpartition("@")[2].lower() in domains):
+        return True
+    if named:
+        faults.append("it is written in our name, and not by us")
+    elif numbered:
+        faults.append("it carries a Message-ID of ours")
+    return False
 
 
 def _date(message: Message) -> datetime | None:
@@ -211,4 +226,6 @@ def _deliveries(parts: Parts, domains: Sequence[str]) -> Iterator[Delivery]:
         action = header(block, "Action").lower()
         if action in {"failed", "delayed", "delivered", "relayed", "expanded"}:
             status = _STATUS.match(header(block, "Status"))
-            yield Delivery(action=action, status=status[0] if status else "", about=about)
+            fields = [header(block, each) for each in ("Original-Recipient", "Final-Recipient")]
+            whom = [each.rpartition(";")[2].strip().lower() for each in fields if each]
+            yield Delivery(action=action, status=status[0] if status else "", about=about, recipients=tuple(whom))

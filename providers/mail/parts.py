@@ -206,9 +206,9 @@ def header(message: Message, name: str, longest: int = 1000) -> str:
 
 
 def text_of_html(source: str) -> str:
-    """The text of hypertext. Nothing is fetched, run or followed; one pass, whatever the source."""
+    """The text of hypertext, its quotations marked by ">". Nothing is fetched, run or followed; one pass."""
     shown: list[str] = []
-    hidden = ""
+    hidden, quotes = "", 0
     for number, piece in enumerate(source.split("<")):
         tag, closed, text = piece.partition(">") if number else ("", ">", piece)
         name = re.match(r"/?[a-zA-Z0-9]*", tag)
@@ -220,12 +220,16 @@ def text_of_html(source: str) -> str:
         elif word in {"script", "style", "title", "head", "noscript", "template"}:
             hidden = word
             continue
-        if word.lstrip("/") in {"p", "br", "div", "tr", "li", "h1", "h2", "h3", "table"}:
-            shown.append("\n")
+        if word.lstrip("/") == "blockquote":
+            quotes = max(0, quotes + (-1 if word.startswith("/") else 1))
+        between = ""
+        if word.lstrip("/") in {"p", "br", "div", "tr", "li", "h1", "h2", "h3", "table", "blockquote"}:
+            between = "\n"
         elif word.lstrip("/") in {"td", "th"}:
-            shown.append(" ")
-        shown.append(text if closed else "")
-    return html.unescape("".join(shown))
+            between = " "
+        said = between + html.unescape(text if closed else "")
+        shown.append(re.sub(r"\r\n?|\n", "\n> ", said) if quotes else said)
+    return "".join(shown)
 
 
 def _name(part: Message) -> str:

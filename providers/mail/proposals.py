@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from datetime import date
 
 from providers.mail.authentication import passed
-from providers.mail.compose import PURPOSE
 from providers.mail.inbound import Inbound
+from providers.mail.quoting import own_words
 from providers.mail.table import Pattern, Replies
 
 ORDER = ("refused", "not-found", "released", "extended", "preserved", "acknowledged")
 """The worse news first: where several patterns fit, the first of these is proposed."""
-LONGEST_BODY = 20_000
-_OUR_LETTER = re.compile("|".join(r"[\s>|]+".join(map(re.escape, each.split()[:7])) for each in PURPOSE.values()))
 _REFERENCE = re.compile(r"[A-Za-z0-9][A-Za-z0-9 #./:_-]{0,78}[A-Za-z0-9]|[A-Za-z0-9]")
 
 
@@ -45,8 +43,13 @@ def propose(message: Inbound, replies: Replies | None) -> Proposal | None:
     """
     lost = next((each for each in message.deliveries if each.action == "failed" and each.about), None)
     if lost is not None and lost.about is not None:
+        others = any(each.action != "failed" for each in message.deliveries)
         return Proposal(
-            kind="undelivered", action=lost.about.action, sequence=lost.about.sequence, status=lost.status
+            kind="undelivered",
+            action=lost.about.action,
+            sequence=lost.about.sequence,
+            status=lost.status,
+            doubts=("it says of another recipient that it is not lost",) if others else (),
         )
     if replies is None or message.encrypted or message.ours or message.loops or message.deliveries:
         return None
@@ -110,17 +113,3 @@ def _matches(message: Inbound, pattern: Pattern) -> Iterator[re.Match[str] | Non
         yield pattern.subject.search(message.subject)
     if pattern.body is not None:
         yield pattern.body.search(own_words(message.text))
-
-
-def own_words(text: str) -> str:
-    """A reply without what it quotes: our own letter must not be read as the provider's answer.
-
-    Many mail programs quote without any mark, so nothing counts from where one of our messages begins.
-    """
-    lines = []
-    for line in text[:LONGEST_BODY].split("\n"):
-        if re.match(r"-{2,} ?(original message|forwarded message)", line.strip(), re.IGNORECASE):
-            break
-        if not line.lstrip().startswith(">"):
-            lines.append(line)
-    return _OUR_LETTER.split("\n".join(lines), maxsplit=1)[0]

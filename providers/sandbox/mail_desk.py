@@ -10,6 +10,7 @@ import io
 import json
 import zipfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from email import policy
@@ -95,7 +96,8 @@ class MailDesk:
             return [self._out_of_office(message, sender)]
         posts = [] if does is Desk.SILENT else [self._answer(message, order, sender, does)]
         if does is Desk.SILENT:
-            self._effect(order)
+            with suppress(Denied):  # of that it says nothing either
+                self._effect(order)
         return posts + (self._rubbish(order, sender) if does is Desk.HOSTILE else [])
 
     def report(self, message: Any, sender: str, action: str) -> Post:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from email import policy
 from email.message import EmailMessage
@@ -42,7 +43,7 @@ notifies_on_preservation = false
 {source}
 [adapter]
 kind = "email"
-to = "desk@letters.example"
+to = {to}
 [adapter.replies]
 from = ["letters.example"]
 trusted = {trusted}
@@ -59,10 +60,10 @@ body = '(?s)on (?P<received_on>[0-9-]+)\\..*is (?P<reference>[A-Z0-9-]+)\\.(?:.*
 class MailUnit(Unit):
     """A unit whose provider "letter" is reached by mail."""
 
-    def __init__(self, folder: Path, post: MailSandbox, *, trusted: bool = True) -> None:
+    def __init__(self, folder: Path, post: MailSandbox, *, trusted: bool = True, to: Sequence[str] = (DESK,)) -> None:
         self.post = post
         (folder / "config" / "providers").mkdir(parents=True)
-        text = LETTER.format(source=SOURCE, trusted=str(trusted).lower())
+        text = LETTER.format(source=SOURCE, trusted=str(trusted).lower(), to=json.dumps(to))
         (folder / "config" / "providers" / "letter.toml").write_text(text)
         super().__init__(folder)
         self.environ |= post.environ()

@@ -327,7 +327,7 @@ def test_a_reply_for_another_units_request_is_left_alone(unit: MailUnit) -> None
 
 
 def test_our_own_mail_in_the_mailbox_is_filed_and_told_to_nobody(unit: MailUnit) -> None:
-    unit.post.put(mail("[Holdfast] level 1", From=unit.post.address))
+    unit.post.put(mail("[Holdfast] level 1", From=unit.post.address, Message_ID="<1@unit.example>"))
     assert unit.collect().ours == 1
     assert unit.told() == []
     assert unit.folder_counts() == (0, 1, 0)

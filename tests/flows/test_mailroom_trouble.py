@@ -274,6 +274,38 @@ def test_a_proof_of_who_wrote_it_inside_the_message_is_none(unit: MailUnit) -> N
     assert unit.office.hold(request).state is State.SENT
 
 
+FORGED = "dkim=pass header.d={domain}; dmarc=pass header.from={domain}"
+
+
+def test_what_a_forger_had_our_server_repeat_vouches_for_nobody(unit: MailUnit) -> None:
+    request = unit.write(Desk.SILENT)
+    said = mail("We received it on 2026-11-21. Our reference is FORGED-1.", Subject=request)
+    envelope = f'"a; {FORGED.format(domain="letters.example")}; x"@elsewhere.example'
+    noted = f"Authentication-Results: {UNIT_SERVER}; spf=pass smtp.mailfrom={envelope}; dkim=none\r\n"
+    unit.post.put(noted.encode() + said)
+    unit.collect()
+    (found,) = unit.open()
+    assert found.body["vouched_for"] is False
+    assert unit.office.hold(request).state is State.SENT
+
+
+@pytest.mark.parametrize(
+    "noted",
+    [
+        f'dkim=pass header.d=a.example header.i="x; {FORGED.format(domain="unit.example")}; y"@a.example',
+        "dkim=pass header.d=unit.example; dmarc=fail header.from=unit.example",
+    ],
+)
+def test_a_bounce_in_our_name_that_our_server_denies_waits_for_a_person(unit: MailUnit, noted: str) -> None:
+    request = unit.write(Desk.SILENT)
+    report = unit.desk.report({"Message-ID": f"<{request}.send.1@unit.example>"}, unit.post.address, "failed")
+    head = f"Return-Path: <>\r\nAuthentication-Results: {UNIT_SERVER}; {noted}\r\n"
+    unit.post.put(head.encode() + report.raw)
+    unit.collect()
+    assert unit.office.hold(request).state is State.SENT
+    assert [each.proposal["kind"] for each in unit.open()] == ["undelivered"]
+
+
 def test_a_mailbox_of_five_hundred_messages_is_worked_off_pass_by_pass(unit: MailUnit) -> None:
     request = unit.write(Desk.SILENT)
     for number in range(499):

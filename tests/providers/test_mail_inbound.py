@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from provider_orders import CANARY, order
 
 from providers.interface import Action
-from providers.mail.authentication import passed
+from providers.mail.authentication import denied, passed
 from providers.mail.compose import Envelope, content, headers
 from providers.mail.inbound import Inbound, read_inbound
 from providers.mail.parts import LARGEST, text_of_html
@@ -91,8 +91,16 @@ def test_a_message_id_made_elsewhere_is_not_ours() -> None:
 
 def test_our_own_mail_is_known_as_ours() -> None:
     assert read(sent()).ours
-    assert read(mail(From=f"Evidence desk <{OWN.upper()}>")).ours
+    assert read(mail(From=f"Evidence desk <{OWN.upper()}>", Message_ID="<7@UNIT.example>")).ours  # told to our people
     assert not read(mail()).ours
+    assert not read(mail(Message_ID="<7@unit.example>")).ours
+
+
+def test_what_only_looks_like_ours_is_not_and_that_is_said() -> None:
+    found = read(sent().replace(b"From: evidence@", b"From: desk@"))
+    assert (found.ours, found.faults) == (False, ("it carries a Message-ID of ours",))
+    found = read(mail(From=OWN, Message_ID="<7@letters.example>"))
+    assert (found.ours, found.faults) == (False, ("it is written in our name, and not by us",))
 
 
 @pytest.mark.parametrize(
@@ -168,6 +176,15 @@ def test_results_of_our_own_server_count() -> None:
     assert not passed(found, "spf", "mail.letters.example")
 
 
+def test_a_method_denies_a_domain_where_it_was_tried_and_did_not_pass() -> None:
+    found = vouching(
+        f"{UNIT_SERVER}; dmarc=none header.from=a.example; dmarc=pass header.from=b.example",
+        f"{UNIT_SERVER}; dmarc=fail header.from=b.example; dkim=fail header.d=a.example",
+    ).authentication
+    assert [denied(found, "dmarc", each) for each in ("a.example", "b.example", "c.example")] == [False, True, False]
+    assert denied(vouching(f"{UNIT_SERVER}; dmarc=temperror").authentication, "dmarc", "a.example")  # of whom else?
+
+
 @pytest.mark.parametrize(
     "fields",
     [
@@ -192,6 +209,64 @@ def test_results_of_our_own_server_count() -> None:
 )
 def test_nothing_else_vouches_for_anybody(fields: tuple[str, ...]) -> None:
     assert not passed(vouching(*fields).authentication, "dmarc", "letters.example")
+
+
+REAL = "dkim=none; dmarc=fail header.from=letters.example"
+NAMED = "dkim=pass header.d=letters.example; dmarc=pass header.from=letters.example"
+
+
+@pytest.mark.parametrize(
+    "repeated",
+    [
+        f'spf=pass smtp.mailfrom="a; {NAMED}; x"@elsewhere.example',
+        f'spf=pass smtp.mailfrom="a\r\n ; {NAMED}; x"@elsewhere.example',
+        rf'spf=pass smtp.mailfrom="a\"; {NAMED}; x"@elsewhere.example',
+        rf'spf=pass smtp.mailfrom="a\\\"; {NAMED}; x\\"@elsewhere.example',
+        f'spf=pass smtp.mailfrom="a (b"; dkim=none (x; {NAMED})',
+        f'dkim=pass header.i="x; {NAMED}; y"@elsewhere.example header.d=elsewhere.example',
+        'dkim=pass header.i="x header.d=letters.example y"@elsewhere.example',
+        'dkim=pass header.i="x@letters.example"@elsewhere.example',
+        "dkim=pass header.i=x.header.d=letters.example@elsewhere.example",
+        f"dkim=pass header.i={'x' * 300}.header.d=letters.example@elsewhere.example",
+        "dkim=pass header.i=x\u2003header.d=letters.example\u2003y@elsewhere.example",
+        "dkim=pass header.i=x\u2028header.d=letters.example\x1cy@elsewhere.example",
+        # what a careless server leaves of such a text
+        f'spf=pass (from "x) ; {NAMED}; (y"@elsewhere.example) smtp.helo=a.example',
+        f'spf=pass smtp.mailfrom="a"; {NAMED}; x"@elsewhere.example',
+        f'spf=pass smtp.mailfrom=a"; {NAMED}; x"@elsewhere.example',
+        f'spf=pass smtp.mailfrom="a; {NAMED}',
+        f"spf=pass (a; {NAMED}",
+        f"spf=pass a); {NAMED}",
+        f"spf=pass a\\; {NAMED}",
+        f"spf=pass x={'y' * 8_000}; {NAMED}",
+        f"{NAMED}; dmarc=fail, header.from=letters.example; dkim=fail! header.d=letters.example",
+        "; ".join([NAMED] * 21),
+    ],
+)
+def test_what_our_server_repeats_of_others_is_no_result(repeated: str) -> None:
+    found = vouching(f"{UNIT_SERVER}; {repeated}").authentication
+    assert not passed(found, "dmarc", "letters.example")
+    assert not passed(found, "dkim", "letters.example")
+    found = vouching(f"{UNIT_SERVER}; {NAMED}", f"{UNIT_SERVER}; {repeated}; {REAL}").authentication
+    assert not passed(found, "dmarc", "letters.example")
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        f'"{UNIT_SERVER}" 1 ; dmarc=pass header.from="letters.example"',
+        f'{UNIT_SERVER};\r\n\tdmarc=pass\r\n\t(p=none "x" \\) \\")\r\n\theader.from=letters.example;',
+        f'(a "b; c" d){UNIT_SERVER}; dmarc = pass reason="because; of (" header.from = letters.example',
+        f'{UNIT_SERVER}; spf=pass smtp.mailfrom="a (b"@elsewhere.example; dmarc=pass(x)header.from=letters.example',
+    ],
+)
+def test_quotes_and_comments_hide_nothing_that_our_server_says(field: str) -> None:
+    assert passed(vouching(field).authentication, "dmarc", "letters.example")
+
+
+def test_a_field_of_another_server_may_be_broken() -> None:
+    fields = (f"{UNIT_SERVER}; dmarc=pass header.from=letters.example", 'elsewhere.example; dmarc=pass (x "')
+    assert passed(vouching(*fields).authentication, "dmarc", "letters.example")
 
 
 def test_without_a_server_of_ours_nobody_is_believed() -> None:
@@ -301,6 +376,7 @@ def test_a_report_says_what_became_of_which_message(action: str, status: str) ->
     found = report(action)
     (delivery,) = found.deliveries
     assert (delivery.action, delivery.status) == (action, status)
+    assert delivery.recipients == (DESK,)
     assert delivery.about is not None
     assert (delivery.about.request, delivery.about.action) == (REQUEST, "send")
     assert found.requests == (REQUEST,)
@@ -367,10 +443,80 @@ def test_what_is_quoted_from_us_is_not_what_they_say() -> None:
     assert propose(read(mail(forwarded)), replies(**KNOWN)) is None
 
 
+ANSWER = "received it on 20 November 2026. The reference is X1."
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "From: Desk\nSent: Saturday, 21 November 2026",
+        "*From:* Desk <desk@letters.example>\n*Date:* 21 Nov 2026",
+        "________________________________\nVon: Desk\nGesendet: Samstag",
+        "De : Desk\nEnvoy\u00e9 : samedi 21 novembre",
+        "De\u00a0: Desk\n\nObjet\u00a0: RE",
+        "From: Desk <desk@letters.example>\nTo: Evidence\nSent: Saturday",
+        "On 21 Nov 2026, Desk wrote:",
+        "Desk wrote:",
+        "On Sat, Nov 21, 2026 at 10:00 AM Preservation Desk <\ndesk@letters.example> wrote:",
+        "Am 21.11.2026 um 10:00 schrieb Desk <desk@letters.example>:",
+        "Am Sa., 21. Nov. 2026 um 10:00 Uhr schrieb Preservation Desk <\ndesk@letters.example>:",
+        "Le 21 nov. 2026 \u00e0 10:00, Desk a \u00e9crit\u00a0:",
+        "El 21 nov 2026, Desk escribi\u00f3:",
+        "Il giorno 21 nov 2026, Desk ha scritto:",
+        "Op 21 nov. 2026 om 10:00 schreef Desk <desk@letters.example>:",
+        "W dniu 21.11.2026 o 10:00, Desk pisze:",
+        "sob., 21 lis 2026 o 10:00 Desk napisa\u0142(a):",
+        "Den 21.11.2026 10.00, skrev Desk:",
+        "----- Original Message -----",
+        "-------- Weitergeleitete Nachricht --------",
+        "-----Urspr\u00fcngliche Nachricht-----",
+        "-----Message d'origine-----",
+    ],
+)
+def test_nothing_counts_from_where_an_older_message_begins(head: str) -> None:
+    assert propose(read(mail(f"Hello.\n\n{head}\n\n{ANSWER}\n")), replies(**KNOWN)) is None
+    assert propose(read(mail(f"{ANSWER}\n\n{head}\n\nHello.\n")), replies(**KNOWN)) is not None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        f"On 20 November 2026 you wrote:\n> Please preserve.\n\n{ANSWER}",
+        f"As you wrote on 20 November, it is urgent. It {ANSWER}",
+        f"From: 1 October 2026\nTo: 1 November 2026\n{ANSWER}",
+        f"--- Preservation desk ---\n{ANSWER}",
+    ],
+)
+def test_what_only_looks_like_an_older_message_hides_no_answer(said: str) -> None:
+    assert propose(read(mail(said)), replies(**KNOWN)) is not None
+
+
+@pytest.mark.parametrize(
+    "quotation",
+    [
+        "<blockquote>{}</blockquote>",
+        "<BLOCKQUOTE type='cite'><div>Hello</div><p>{}</p></BLOCKQUOTE>",
+        "<blockquote>a<blockquote>b</blockquote>{}</blockquote>",
+        "<blockquote>Hello&#10;{}</blockquote>",
+        "<blockquote>Hello&#13;{}",
+    ],
+)
+def test_what_hypertext_quotes_is_quoted(quotation: str) -> None:
+    def told(source: str) -> Inbound:
+        message = mail()
+        message.set_content(f"<html><body>{source}</body></html>", subtype="html")
+        return read(message)
+
+    quoted = quotation.format(ANSWER)
+    assert propose(told(f"<p>Hello.</p>{quoted}"), replies(**KNOWN)) is None
+    assert propose(told(f"<p>{ANSWER}</p>{quotation.format('Hello.')}"), replies(**KNOWN)) is not None
+    assert propose(told(f"<blockquote>a</blockquote></blockquote><p>{ANSWER}</p>"), replies(**KNOWN)) is not None
+
+
 def test_what_we_wrote_ourselves_what_circles_and_a_report_are_no_answer() -> None:
     said = "received it on 20 November 2026. The reference is X1."
     assert propose(read(mail(said)), replies(**KNOWN)) is not None
-    assert propose(read(mail(said, From=OWN)), replies(**KNOWN)) is None
+    assert propose(read(mail(said, From=OWN, Message_ID="<7@unit.example>")), replies(**KNOWN)) is None
     assert propose(read(mail(said, X_Loop=OWN)), replies(**KNOWN)) is None
     delayed = report("delayed")
     assert delayed.deliveries
