@@ -26,7 +26,7 @@ def read(hold: Hold, action: Action, sequence: int, answer: Answer) -> News:
     if answer.question and answer.question not in hold.questions:
         asked = {"asked_at": answer.question_at.isoformat()} if answer.question_at else {}
         news.append(("clarification", {"question": answer.question} | asked))
-    moved = answer.held_until is not None and _shows_extension(hold, answer.held_until)
+    moved = answer.held_until is not None and shows_extension(hold, answer.held_until)
     pending = hold.act("extend", hold.granted + 1)
     extending = action is Action.EXTEND or (pending is not None and pending.outcome in {"sent", "unknown"})
     extended = extending and moved and answer.state not in GONE
@@ -64,7 +64,7 @@ def read(hold: Hold, action: Action, sequence: int, answer: Answer) -> News:
     return news
 
 
-def _shows_extension(hold: Hold, until: date) -> bool:
+def shows_extension(hold: Hold, until: date) -> bool:
     """Whether only an extension explains that last day, though more was asked for than is relied upon.
 
     Before the provider named any end, a day as far off as the law's own may be the first request's.

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from flows.hearing import _shows_extension
+from flows.hearing import shows_extension
 from flows.office import Office
 from flows.opening import opened
 from flows.reading import meant
@@ -230,7 +230,7 @@ def _extends(hold: Hold, until: date | None, *, alone: bool) -> None:
     number = hold.granted + 1
     if alone and _asked(hold) is None:
         raise ReplyError(f"nobody asked for extension {number}: confirm it if the provider keeps the data longer")
-    if until is not None and hold.expiry is not None and not _shows_extension(hold, until):
+    if until is not None and hold.expiry is not None and not shows_extension(hold, until):
         raise ReplyError(
             f"{until} is no later than what the hold has without the extension: it confirms none; settle it as `note`"
         )

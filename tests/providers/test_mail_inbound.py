@@ -3,7 +3,6 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-import time
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from email import policy
@@ -611,12 +610,11 @@ HOSTILE: dict[str, bytes] = {
 }
 
 
+@pytest.mark.timeout(60)  # each takes a second or two, and would take hours where the work grew with the square
 @pytest.mark.parametrize("raw", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_bytes_are_read_in_time_into_a_value(raw: bytes) -> None:
-    began = time.perf_counter()
     found = read(raw)
     propose(found, replies(**KNOWN))
-    assert time.perf_counter() - began < 3
     assert found.size == len(raw)
     assert found.digest == hashlib.sha256(raw).hexdigest()
     assert len(found.text) <= 100_000
