@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from timeline.steps import STEPS
+
 Table = Mapping[str, Any]
 
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -23,19 +25,6 @@ CLOCKS: Mapping[str, str] = {
     "escalation-acknowledgement": "somebody must take up an escalation by",
 }
 """Kind of clock to what strikes."""
-
-STEPS: Mapping[str, str] = {
-    "send": "send the request",
-    "extend": "send the extension",
-    "file-mla": "file the MLA request",
-    "announce-production": "announce the production to the provider",
-    "file-petition": "file the petition at the court",
-    "request-access": "make the access request",
-    "ask-court": "ask the court for the extension",
-    "apply-for-order": "apply for a preservation order",
-    "answer-clarification": "answer the clarification",
-}
-"""Step of a plan to what a person does."""
 
 ACTIONS: Mapping[str, str] = {
     "look-up": "ask what became of it",

@@ -107,6 +107,8 @@ def _ends(hold: Hold, policy: Policy, at: datetime) -> Iterator[Clock]:
 def _mla_answer(hold: Hold, policy: Policy, at: datetime) -> Clock:
     seen, profile, mla = coverage(hold, policy, at), hold.terms.profile, hold.mla
     word = "sent" if mla.sent_on else "received" if mla.received_on else "planned" if mla.planned_on else "if sent"
+    if word == "planned" and mla.planned_on is not None and mla.planned_on < seen.mla_sent_on:
+        word = f"planned {said(mla.planned_on)} and not sent; if sent"
     sent = f"{word} {said(seen.mla_sent_on)}"
     return Clock(
         kind="mla-answer",
