@@ -22,6 +22,7 @@ from timeline.dues import (
 from timeline.hold import Hold
 from timeline.loss import next_losses
 from timeline.rules import PeriodKind, Policy
+from timeline.steps import about
 from timeline.window import Window, extension_window
 
 __all__ = ["Clock", "Window", "clocks", "extension_window", "running_short_clocks", "short_clock"]
@@ -137,6 +138,8 @@ def _escalations(hold: Hold, policy: Policy) -> Iterator[Clock]:
                 opens_at=told.at,
                 strict_at=due,
                 legal_at=due,
-                derivation=(f"{rung.who} was told of {told.about} (level {told.level}); an answer is due by then",),
+                derivation=(
+                    f"{rung.who} was told of {about(told.about)} (level {told.level}); an answer is due by then",
+                ),
                 source="the unit's policy (ladder)",
             )

@@ -100,9 +100,8 @@ def _left_on(hold: Hold) -> date | None:
 def uncovered_from(hold: Hold, policy: Policy, since: datetime) -> datetime | None:
     """From when a person must be told of a gap before the answer; None: never, by what is recorded.
 
-    `since` where the chain is too short from the start: for nine in ten answers, and for an MLA request planned in time
-    to close it. Else the instant from which an MLA request that has not left leaves too late: each day that it waits
-    moves the answer by a day.
+    `since` where the chain is too short from the start, both for nine in ten answers and for an MLA request that
+    would take its end away in time. Else the instant from which an MLA request that has not left leaves too late.
     """
     if not hold.chain:
         return since
@@ -141,7 +140,7 @@ def steps_said(hold: Hold, policy: Policy, at: datetime) -> str:
 
 
 def ways_said(found: Coverage, hold: Hold, policy: Policy, at: datetime) -> str:
-    """The stop events that can still come in time, as the steps that bring them about, each with its last safe day."""
+    """The stop events that can still come in time, as the steps that bring them about, with their last safe days."""
     ways = {stop.step for stop in found.reachable}
     return " or ".join(_by(step) for step in last_safe(hold, policy, at) if step.step in ways)
 

@@ -10,6 +10,7 @@ from timeline.days import end_of, said, said_at, said_long, start_of
 from timeline.dues import Condition, conditions, receipt_due
 from timeline.duty import Decision, Sight, afterwards, must_be_told, races_against, tell
 from timeline.hold import State
+from timeline.steps import BY_HAND
 
 
 def what_people_must_know(seen: Sight) -> Iterator[Decision]:
@@ -80,7 +81,7 @@ def _sending(seen: Sight) -> Iterator[Decision]:
             "channel",
             act.failing_since or act.last_at,
             lambda: (
-                f"no machine can send it: a person must, with what `holdfast packet {hold.request}` hands over; then"
+                f"{BY_HAND}: a person must, with what `holdfast packet {hold.request}` hands over; then"
                 " record `sent`, and what the provider says"
             ),
             deadline=deadline,

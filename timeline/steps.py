@@ -1,4 +1,4 @@
-"""The steps of a plan that a person takes, in words."""
+"""The steps of a plan that a person takes, and the matters that a person is told of, in words."""
 
 from __future__ import annotations
 
@@ -16,3 +16,14 @@ STEPS: Mapping[str, str] = {
     "answer-clarification": "answer the clarification",
 }
 """Step of a plan to what a person does."""
+
+BY_HAND = "no machine can send it"
+"""How it begins to be told that a person must send a request."""
+
+_STAGES = frozenset({"last-hours", "missed", "too-late"})
+
+
+def about(text: str) -> str:
+    """What an escalation is about, without its number or day: ``validation:missed`` is "validation, missed"."""
+    kind, *parts = text.split(":")
+    return ", ".join([kind, *(part for part in parts if part in _STAGES)]).replace("-", " ")

@@ -73,8 +73,10 @@ def test_a_planned_day_that_was_let_pass_moves_the_answer() -> None:
     result = seen(story)
     assert result.mla_sent_on == date(2027, 6, 1)
     assert result.gap_days_p90 == (date(2027, 6, 1) + timedelta(days=324) - date(2027, 5, 19)).days
-    assert found(story)["mla-answer"].derivation[0].startswith(
-        "planned 1 Dec 2026 and not sent; if sent 1 Jun 2027 + 150 days: half of the answers by"
+    assert (
+        found(story)["mla-answer"]
+        .derivation[0]
+        .startswith("planned 1 Dec 2026 and not sent; if sent 1 Jun 2027 + 150 days: half of the answers by")
     )
     assert seen(story.add("mla-sent", on="2026-12-01")).mla_sent_on == date(2026, 12, 1)
 
@@ -302,7 +304,7 @@ def test_an_escalation_that_waits_is_a_clock_until_its_matter_is_over() -> None:
     story.told(about)
     clock = found(story)["escalation-acknowledgement"]
     assert clock.strikes_at == MORNING + timedelta(hours=12)
-    assert clock.derivation == (f"Duty officer was told of {about} (level 1); an answer is due by then",)
+    assert clock.derivation == ("Duty officer was told of clarification (level 1); an answer is due by then",)
     assert "escalation-acknowledgement" not in found(story.add("clarification-answered"))
 
 

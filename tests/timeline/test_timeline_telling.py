@@ -168,15 +168,17 @@ def test_a_chain_that_does_not_reach_the_answer_is_told_on_day_0() -> None:
         "the MLA answer is reached only if you announce the production to the provider by 13 Feb 2027: else the chain"
         " of holds ends 18 Feb 2027, the answer is expected by 21 Oct 2027 (p90, 245 days later, if the MLA request"
         " leaves on 1 Dec 2026: each day after it adds one); last safe days: send the extension by 19 Jan 2027,"
-        " announce the production to the provider by 13 Feb 2027; when it ends: send a new request, though the law does"
-        " not say whether it allows one"
+        " announce the production to the provider by 13 Feb 2027; when it ends: send a new request, though the law"
+        " does not say whether it allows one"
     )
 
 
 def test_a_chain_that_reaches_only_by_a_step_is_not_said_to_reach_nothing() -> None:
     """The alarm, the plan and the record say the same: what nothing can reach any more is said to be so."""
     because = Story(US, mla={"send_on": "2026-12-01"}).sent().duty(Do.ESCALATE, "coverage").because
-    assert because.startswith("no chain of holds reaches the MLA answer: it ends 19 May 2027, the answer is expected by")
+    assert because.startswith(
+        "no chain of holds reaches the MLA answer: it ends 19 May 2027, the answer is expected by"
+    )
     planned_late = Story(BUDAPEST, mla={"send_on": "2026-12-30"}).held().duty(Do.ESCALATE, "coverage").because
     assert planned_late.startswith("no chain of holds reaches the MLA answer: it ends 19 Jan 2027")
 
