@@ -51,19 +51,32 @@ class Picture:
 def picture(plan: Table, *, today: date, started_on: date, confirmed: int | None = None) -> Picture:
     """The picture of a request's plan or record (`plan --json`, `show --json`)."""
     seen = plan["coverage"]
+    links, held = drawn_ends([date.fromisoformat(link["strict_on"]) for link in plan["chain"]], confirmed)
     said = [line for clock in plan["clocks"] if clock["kind"] == "mla-answer" for line in clock["derivation"]]
     return Picture(
         today=today,
         started_on=started_on,
-        links=tuple(date.fromisoformat(link["strict_on"]) for link in plan["chain"]),
+        links=links,
         open_ended=seen["open_ended_by"] is not None,
         mla_on=date.fromisoformat(seen["mla_sent_on"]),
         p50_on=date.fromisoformat(seen["p50_on"]),
         p90_on=date.fromisoformat(seen["p90_on"]),
         gap_days=seen["gap_days_p90"],
-        confirmed=confirmed,
+        confirmed=held,
         mla_sent=any(line.startswith("sent ") for line in said),
     )
+
+
+def drawn_ends(ends: Sequence[date], confirmed: int | None) -> tuple[tuple[date, ...], int | None]:
+    """The ends that are drawn, and how many of them, less one, are confirmed.
+
+    Nothing is held beyond the last confirmed end: where the provider has named an earlier day, that one counts.
+    """
+    if not ends or confirmed is None:
+        return tuple(ends), confirmed
+    last = ends[confirmed]
+    held = sorted({min(each, last) for each in ends[: confirmed + 1]})
+    return (*held, *ends[confirmed + 1 :]), len(held) - 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,7 +9,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from desk import outlook
-from flows.words import ACTIONS, Table, moment, number, until
+from flows.words import Table, moment, number, step, until
 from timeline.custody import DRAFT, WAITS
 
 STATES = {
@@ -24,23 +24,32 @@ STATES = {
 }
 """States short enough for a column; the others are said as they are."""
 
+NARROW = 96
+"""Columns below which a line for each request would break words within its columns: then each takes two lines."""
+
 TITLES = ("", "WHEN", "REQUEST", "CASE", "PROVIDER", "NEXT", "STATE", "ENDS", "GAP")
 
 
-def board_page(rows: Sequence[Table], now: datetime, *, shown: int | None) -> Iterator[RenderableType]:
-    """The rows as `board --json` has them, of which the first `shown` (None: all)."""
+def board_page(
+    rows: Sequence[Table], now: datetime, *, shown: int | None, columns: int = 100
+) -> Iterator[RenderableType]:
+    """The rows as `board --json` has them, of which the first `shown` (None: all), drawn so many columns wide."""
     if not rows:
         yield Text("No request is open.")
         return
     late = sum(1 for row in rows if _when(row, now).startswith("overdue"))
     yield Text(f"{number(len(rows), 'open request')}, {late} overdue, at {moment(now)}", style="bold")
     yield Text()
-    table = outlook.grid("fixed", "fixed", "fixed", "flow", "flow", "flow", "flow", "fixed", "fixed")
-    table.padding = (0, 1, 0, 0)
-    table.add_row(*(Text(title, style="dim") for title in TITLES))
-    for row in rows[:shown]:
-        table.add_row(*(Text(*cell) for cell in _cells(row, now)))
-    yield table
+    if columns < NARROW:
+        for row in rows[:shown]:
+            yield from _two_lines(row, now)
+    else:
+        table = outlook.grid("fixed", "fixed", "fixed", "flow", "flow", "flow", "flow", "fixed", "fixed")
+        table.padding = (0, 1, 0, 0)
+        table.add_row(*(Text(title, style="dim") for title in TITLES))
+        for row in rows[:shown]:
+            table.add_row(*(Text(*cell) for cell in _cells(row, now)))
+        yield table
     if shown is not None and len(rows) > shown:
         yield Text(f"and {len(rows) - shown:,} more: --all shows all")
     yield Text()
@@ -60,7 +69,15 @@ def _next(following: Table) -> str:
         return "second person"
     if following["because"].startswith(DRAFT):
         return "a draft: send it"
-    return ACTIONS.get(following["action"], str(following["action"]))
+    return step(following["action"], following["because"])
+
+
+def _two_lines(row: Table, now: datetime) -> Iterator[RenderableType]:
+    marks, when, request, case, provider, following, state, ends, gap = (Text(*cell) for cell in _cells(row, now))
+    yield Text("  ").join(each for each in (marks, when, request, state) if each)
+    yield outlook.indented(Text(", ").join((following, provider, case)))
+    last = [Text(f"{name} {text}", style="dim") for name, text in (("ENDS", ends), ("GAP", gap)) if text]
+    yield outlook.indented(Text("  ").join(last))
 
 
 def _cells(row: Table, now: datetime) -> list[tuple[str, str]]:

@@ -69,14 +69,14 @@ def board(at: datetime | None, everything: bool, as_json: bool) -> None:
     from flows import planning
 
     with opened() as office:
-        rows = planning.board(office)
         now = at or office.now()
+        rows = planning.board(office, at=now)
     if as_json:
         say_json(rows)
     else:
         from desk.board_page import board_page
 
-        draw(*board_page(all_harmless(rows), now, shown=None if everything else 100))
+        draw(*board_page(all_harmless(rows), now, shown=None if everything else 100, columns=width()))
 
 
 @click.command()
@@ -178,7 +178,8 @@ def verify(files: tuple[Path, ...], as_json: bool) -> None:
         for line in in_words(kept):
             say(line)
         if not current:
-            say("What falls due next was not compared: program or policy changed; the next sweep works it out anew.")
+            say("What falls due next was not compared: nothing was swept yet with this program and policy.")
+            say("The next sweep works it out anew.")
     if findings:
         first = findings[0]
         place = f"request {first.request}: " if first.request else ""

@@ -14,7 +14,8 @@ from desk.bar import GAP, ONWARD, Picture, Scale, draw
 from desk.problems import plainly
 from flows.verdict import BAD, GOOD, IF
 from flows.verdict import verdict as said
-from flows.words import CLOCKS, STEPS, Table, day, days_off, instant, moment, until
+from flows.words import CLOCKS, Table, day, days_off, instant, moment, until
+from timeline.steps import STEPS
 
 INDENT = 3
 NAMES = 12

@@ -18,7 +18,7 @@ from desk.progress import following
 from desk.speaking import say, say_json, tell
 from desk.stopping import Stopping
 from flows.verdict import local_today, verdict
-from flows.words import ACTIONS, STATES, day, number, until
+from flows.words import STATES, day, number, step, until
 from timeline.custody import WAITS
 
 if TYPE_CHECKING:
@@ -287,8 +287,8 @@ def _results(rows: Sequence[Mapping[str, Any]], office: Office, out: Out) -> Non
         if row["references"]:
             out(f"    their reference: {', '.join(row['references'])}")
         if row["next"]["at"]:
-            action = ACTIONS.get(row["next"]["action"], row["next"]["action"])
-            out(f"    next: {action}, {until(row['next']['at'], now)}")
+            following = step(row["next"]["action"], row["next"]["because"])
+            out(f"    next: {following}, {until(row['next']['at'], now)}")
     out("See all of it: holdfast show REQUEST")
 
 

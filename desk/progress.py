@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from desk.speaking import colours, harmless, make_console, tell, width
-from flows.words import ACTIONS, STATES, about
+from flows.words import ACTIONS, STATES
+from timeline.steps import about
 
 if TYPE_CHECKING:
     from flows.acting import Done

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from desk.endings import wrong
 from desk.speaking import say, say_json, tell
 from desk.typed import opened
-from flows.words import ACTIONS, STATES, day, until
+from flows.words import STATES, day, step, until
 
 if TYPE_CHECKING:
     from flows.office import Office
@@ -120,10 +120,13 @@ def _enter(office: Office, before: Hold, reply: Reply, *, silent: bool) -> dict[
         say(f"{before.request}  entered: {reply.kind}. Now {STATES[str(after.state)]}.")
         if old != new:
             say(f"    the hold ends (strict): {_day(old) if before.strict_start else 'not sent'} → {_day(new)}")
+        if reply.until is not None and after.expiry is not None and after.expiry.strict_on < reply.until:
+            counts = day(after.expiry.strict_on)
+            say(f"    the provider says until {day(reply.until)}: not relied upon, by law it is {counts} (strict)")
         if following.due_at is not None:
             due = until(following.due_at, office.now())
             when = due if due.startswith("in") else "with the next sweep"
-            say(f"    next: {ACTIONS[str(following.action)]}, {when}: {following.because}")
+            say(f"    next: {step(str(following.action), following.because)}, {when}: {following.because}")
     return {
         "request": before.request,
         "kind": reply.kind,

@@ -14,7 +14,8 @@ from desk import outlook
 from desk.bar import picture, scale
 from flows.chronicle import WAITING, told
 from flows.verdict import local_today
-from flows.words import ACTIONS, OUTCOMES, Table, about, day, moment, number, sentence, size, until
+from flows.words import OUTCOMES, Table, day, moment, number, sentence, size, step, until
+from timeline.steps import about
 
 if TYPE_CHECKING:
     from timeline.state import Hold
@@ -85,7 +86,7 @@ def _standing(record: Table, hold: Hold, now: datetime) -> Iterator[RenderableTy
 def _next(following: Table, now: datetime) -> str:
     if not following["at"]:
         return str(following["because"])
-    action = ACTIONS.get(following["action"], following["action"])
+    action = step(following["action"], following["because"])
     return f"{action}, {until(following['at'], now)} ({moment(following['at'])}): {following['because']}"
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from flows.words import OUTCOMES, STATES, STOPS, Table, about, day, moment, number
+from flows.words import OUTCOMES, STATES, STOPS, Table, day, moment, number
+from timeline.steps import about
 
 _ACTS = {
     "send": "sending",

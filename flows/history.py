@@ -196,7 +196,8 @@ class Histories:
         folded = self._folded(events)
         first, hold, wanted = events[0].body, folded.hold, folded.duties
         following = first_due(wanted)
-        since = hold.sent_at or hold.registered_at
+        # What has not left leaves today at the earliest; the last event is the latest day that the history knows.
+        known_at = max(hold.sent_at or hold.registered_at, folded.last.recorded_at)
         expiry = hold.expiry
         blinds = {each["item"]: each.get("blind", "") for each in _tables(first["items"])}
         matters = open_matters(hold, wanted)
@@ -214,7 +215,7 @@ class Histories:
             next_because=following.because if following else "",
             rank=_rank(hold, following),
             strict_on=expiry.strict_on.isoformat() if expiry else "",
-            gap_days_p90=0 if hold.ended else coverage(hold, self._policy, since).gap_days_p90,
+            gap_days_p90=0 if hold.ended else coverage(hold, self._policy, known_at).gap_days_p90,
             level=max(unanswered, default=0),
             matters=len(matters),
             items=tuple(

@@ -72,12 +72,14 @@ def spans(
         ended_on: the day it was let go, before its end or not; None while it is held.
     """
     found: list[Span] = []
-    for place, end in enumerate([*ends, *([] if over else chain[len(ends) :])]):
+    # Nothing is held beyond the last confirmed end: the provider may have named a day before an earlier one.
+    held = [end for end in ends[:-1] if end["strict_on"] < ends[-1]["strict_on"]] + list(ends[-1:])
+    for place, end in enumerate([*held, *([] if over else chain[len(ends) :])]):
         last, legal = date.fromisoformat(end["strict_on"]), date.fromisoformat(end["legal_on"])
         if ended_on is not None and ended_on < last:
             last = legal = max(ended_on, begins)
         what = "first period" if not place else f"extension {place}"
-        found.append(Span(first=begins, last=last, legal=legal, what=what, confirmed=place < len(ends)))
+        found.append(Span(first=begins, last=last, legal=legal, what=what, confirmed=place < len(held)))
         begins = last
     return tuple(found)
 

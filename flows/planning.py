@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from flows.casefile import Case
@@ -17,9 +17,9 @@ from flows.office import Office
 from flows.outlook import items, outlook, said
 from flows.preflight import Finding, coverage_finding
 from flows.problems import Problem
-from ledger.interface import Event, Row
+from ledger.interface import Event, LedgerBusy, Row
 from timeline.coverage import coverage
-from timeline.decide import decide
+from timeline.decide import Decision, choose, decide
 from timeline.rules import Policy
 
 __all__ = [
@@ -132,11 +132,7 @@ def show(office: Office, request: str, *, at: datetime, remarks: bool = False) -
                 for each in hold.escalations.values()
             ],
             "level": row.level if row else 0,
-            "next": {
-                "action": str(following.action),
-                "at": said(following.due_at),
-                "because": following.because,
-            },
+            "next": _following(following),
         }
     )
 
@@ -184,13 +180,46 @@ def _transmission(event: Event) -> Plan:
     }
 
 
-def board(office: Office) -> list[Plan]:
-    """All open requests by what is due next."""
-    return [board_row(row) for row in office.ledger.rows()]
+WORKED_OUT = 200
+"""Due requests whose line is worked out from their history: what the index keeps is what fell due first."""
+
+
+def board(office: Office, *, at: datetime | None = None) -> list[Plan]:
+    """All open requests by what is due next, seen from `at` (None: now).
+
+    Of those on which something is due, the first `WORKED_OUT` say what `show` says: the most urgent of it, and the
+    gap as of that day.
+    """
+    now, listed, left = at or office.now(), list[tuple[datetime, Plan]](), WORKED_OUT
+    for row in list(office.ledger.rows()):
+        line, when = board_row(row), row.next_at
+        if when is not None and when <= now and left:
+            left -= 1
+            line, when = _worked_out(office, row, now)
+        listed.append((when or datetime.max.replace(tzinfo=UTC), line))
+    return [line for _, line in sorted(listed, key=lambda each: each[0])]
+
+
+def _worked_out(office: Office, row: Row, now: datetime) -> tuple[Plan, datetime | None]:
+    """The line of a request on which something is due, and when that was."""
+    try:
+        known = office.histories.current(row.request)
+        following = choose(known.duties, now)
+        gap = 0 if known.hold.ended else coverage(known.hold, office.policy, now).gap_days_p90
+    except LedgerBusy:
+        raise
+    except Exception:  # its record is damaged: the sweep tells that, and the board still lists it
+        return board_row(row), row.next_at
+    line = board_row(row) | {"next": _following(following), "gap_days_p90": gap}
+    return line, following.due_at
+
+
+def _following(decision: Decision) -> Plan:
+    return {"action": str(decision.action), "at": said(decision.due_at), "because": decision.because}
 
 
 def board_row(row: Row) -> Plan:
-    """One request's line on the board."""
+    """One request's line on the board, as the index keeps it: with what falls due first."""
     return {
         "request": row.request,
         "case": row.case,

@@ -24,6 +24,7 @@ from flows.preflight_provider import against_provider
 from flows.problems import Problem
 from flows.reading import meant
 from timeline.coverage import Coverage
+from timeline.steps import STEPS
 from timeline.terms import Terms
 
 __all__ = ["NO_CHAIN", "Finding", "coverage_finding", "doubles", "known", "preflight"]
@@ -87,7 +88,7 @@ def coverage_finding(where: str, seen: Coverage) -> Finding | None:
     what = f"{NO_CHAIN}: {seen.gap_days_p90} days are missing at p90"
     ways = {stop.step for stop in seen.reachable}
     fix = (
-        f"{' or '.join(sorted(ways))} in time (see last safe days)"
+        f"{' or '.join(STEPS.get(each, each) for each in sorted(ways))} in time (see last safe days)"
         if ways
         else "file the MLA request at once, or ask for"
     )

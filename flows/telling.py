@@ -24,6 +24,7 @@ from urllib.parse import unquote, urlsplit
 from flows.catalogue import RungChannels
 from flows.office import Office
 from flows.settings import Settings
+from flows.words import STATES, day
 from timeline.decide import Decision
 from timeline.state import Hold
 
@@ -64,8 +65,8 @@ class Message:
 
     @property
     def kind(self) -> str:
-        """The matter, in one word."""
-        return self.about.partition(":")[0]
+        """The matter, as `show` names it, without its stage."""
+        return self.about.partition(":")[0].replace("-", " ")
 
     @property
     def subject(self) -> str:
@@ -76,11 +77,12 @@ class Message:
     @property
     def text(self) -> str:
         """The whole of it, with what to type next."""
-        ends = f"The hold ends with {self.strict_on} (strict)." if self.strict_on else "No hold is in force."
+        ends = f"The hold ends with {day(self.strict_on)} (strict)." if self.strict_on else "No hold is in force."
         whose = f", case {self.case}, provider {self.provider}" if self.case or self.provider else ""
+        stands = f": {STATES.get(self.state, self.state)}" if self.state else ""
         return (
             f"{self.because}\n\n"
-            f"Request {self.request}{whose}, state {self.state}.\n{ends}\n\n"
+            f"Request {self.request}{whose}{stands}.\n{ends}\n\n"
             f"See it:          holdfast show {self.request}\n"
             f"Say you have it: holdfast record escalation-acknowledged {self.request} --about {self.about}\n"
             + (f"{NEXT}It is told again until it is mended.\n" if self.about == FAULT else NEXT)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
-from flows.words import STEPS, STOPS, Table, day, number
+from flows.words import STOPS, UNHEARD, Table, day, number
+from timeline.steps import STEPS
 
 GOOD, IF, BAD = "good", "if", "bad"
 
 NOT_WAYS = frozenset({"send", "extend", "answer-clarification", "ask-court", "apply-for-order"})
 """Steps that keep the chain as long as it was planned, or go on for a while; every other step can close its gap."""
+
+
+_UNHEARD = "ONLY IF the provider keeps the data, which it has not said"
 
 
 def verdict(plan: Table, today: date) -> tuple[str, str]:
@@ -21,6 +25,8 @@ def verdict(plan: Table, today: date) -> tuple[str, str]:
         today: the day it is at the provider.
     """
     seen = plan["coverage"]
+    if seen["open_ended_by"] and plan.get("state") in UNHEARD:
+        return IF, f"reaches the MLA answer {_UNHEARD}: then without an end, {STOPS[seen['open_ended_by']]}"
     if seen["open_ended_by"]:
         return GOOD, f"reaches the MLA answer: held without an end, {STOPS[seen['open_ended_by']]}"
     most = f"nine in ten answers come by {day(seen['p90_on'])}"
@@ -39,7 +45,8 @@ def brief(plan: Table, today: date) -> tuple[str, str]:
     tone, _ = verdict(plan, today)
     if tone == BAD:
         return tone, f"does NOT reach the MLA answer: {number(plan['coverage']['gap_days_p90'], 'day')} missing"
-    return tone, "reaches the MLA answer" + (f" ONLY IF you {ways(plan, today)}" if tone == IF else "")
+    condition = _UNHEARD if plan["coverage"]["open_ended_by"] else f"ONLY IF you {ways(plan, today)}"
+    return tone, "reaches the MLA answer" + (f" {condition}" if tone == IF else "")
 
 
 def ways(plan: Table, today: date) -> str:

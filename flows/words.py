@@ -24,19 +24,6 @@ CLOCKS: Mapping[str, str] = {
 }
 """Kind of clock to what strikes."""
 
-STEPS: Mapping[str, str] = {
-    "send": "send the request",
-    "extend": "send the extension",
-    "file-mla": "file the MLA request",
-    "announce-production": "announce the production to the provider",
-    "file-petition": "file the petition at the court",
-    "request-access": "make the access request",
-    "ask-court": "ask the court for the extension",
-    "apply-for-order": "apply for a preservation order",
-    "answer-clarification": "answer the clarification",
-}
-"""Step of a plan to what a person does."""
-
 ACTIONS: Mapping[str, str] = {
     "look-up": "ask what became of it",
     "send": "send it",
@@ -51,6 +38,8 @@ ACTIONS: Mapping[str, str] = {
     "": "nothing",
 }
 """Action of a decision to what is done."""
+
+_BY_HAND = "send it by hand, else tell a person"
 
 STATES: Mapping[str, str] = {
     "registered": "registered, not sent",
@@ -67,6 +56,9 @@ STATES: Mapping[str, str] = {
     "erased": "erased: nothing more can be said of it",
 }
 """State of a request to how it stands."""
+
+UNHEARD = frozenset({"sent", "acknowledged"})
+"""States of what left, and of which nobody has said that the data are kept."""
 
 OUTCOMES: Mapping[str, str] = {
     "pending": "not yet answered",
@@ -141,9 +133,11 @@ def size(count: int) -> str:
     return number(count, "byte")
 
 
-def about(text: str) -> str:
-    """What an escalation is about, without its number or day: ``extension:1`` is an extension."""
-    return text.partition(":")[0].replace("-", " ")
+def step(action: str, because: str) -> str:
+    """What is next. Where only a person can send a request, that is it, and the telling is what comes of waiting."""
+    from timeline.steps import BY_HAND  # only here: what `--help` loads reads these words too
+
+    return _BY_HAND if because.startswith(BY_HAND) else ACTIONS.get(action, action)
 
 
 def sentence(state: str, strict_on: date | None, stop: str | None) -> str:
@@ -151,8 +145,10 @@ def sentence(state: str, strict_on: date | None, stop: str | None) -> str:
     said = STATES.get(state, state)
     if stop and state == "open-ended":
         return f"{said}: {STOPS.get(stop, stop)}"
+    if stop and state in UNHEARD:
+        return f"{said}; would be held without an end: {STOPS.get(stop, stop)}"
     if strict_on and state == "in-force":
         return f"{said} until {day(strict_on)}"
-    if strict_on and state in {"sent", "acknowledged"}:
+    if strict_on and state in UNHEARD:
         return f"{said}; counts as held until {day(strict_on)}"
     return said

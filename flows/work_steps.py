@@ -304,8 +304,8 @@ def _to_know(title: str, steps: list[str]) -> Callable[[Matter], Said]:
 
 def _coverage(matter: Matter) -> Said:
     steps = [
-        "No chain of holds reaches the expected MLA answer. Decide now what closes the gap: the reason above names"
-        " the last safe day of each step.",
+        "As it stands, no chain of holds reaches the expected MLA answer. Decide now what closes the gap: the reason"
+        " above names the last safe day of each step.",
         "Press “I have taken it up” when it is decided; the end of the hold will be told again in time.",
     ]
     answers = [recorded(matter, "The MLA request was sent", "mla-sent"), *stops(matter)]

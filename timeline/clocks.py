@@ -22,6 +22,7 @@ from timeline.dues import (
 from timeline.hold import Hold
 from timeline.loss import next_losses
 from timeline.rules import PeriodKind, Policy
+from timeline.steps import about
 from timeline.window import Window, extension_window
 
 __all__ = ["Clock", "Window", "clocks", "extension_window", "running_short_clocks", "short_clock"]
@@ -107,6 +108,8 @@ def _ends(hold: Hold, policy: Policy, at: datetime) -> Iterator[Clock]:
 def _mla_answer(hold: Hold, policy: Policy, at: datetime) -> Clock:
     seen, profile, mla = coverage(hold, policy, at), hold.terms.profile, hold.mla
     word = "sent" if mla.sent_on else "received" if mla.received_on else "planned" if mla.planned_on else "if sent"
+    if word == "planned" and mla.planned_on is not None and mla.planned_on < seen.mla_sent_on:
+        word = f"planned {said(mla.planned_on)} and not sent; if sent"
     sent = f"{word} {said(seen.mla_sent_on)}"
     return Clock(
         kind="mla-answer",
@@ -135,6 +138,8 @@ def _escalations(hold: Hold, policy: Policy) -> Iterator[Clock]:
                 opens_at=told.at,
                 strict_at=due,
                 legal_at=due,
-                derivation=(f"{rung.who} was told of {told.about} (level {told.level}); an answer is due by then",),
+                derivation=(
+                    f"{rung.who} was told of {about(told.about)} (level {told.level}); an answer is due by then",
+                ),
                 source="the unit's policy (ladder)",
             )

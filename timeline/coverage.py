@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from timeline.days import DAY, Expiry, day_in, said, whole_days
+from timeline.days import DAY, Expiry, day_in, end_of, said, whole_days
 from timeline.dues import running, within
 from timeline.hold import Hold
 from timeline.loss import next_losses
 from timeline.rules import Policy, StopEvent, Who
+from timeline.steps import STEPS
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,11 +70,12 @@ def _reachable(hold: Hold, chain_end: date, today: date, policy: Policy) -> Iter
 def coverage(hold: Hold, policy: Policy, at: datetime) -> Coverage:
     """How far the hold's chain reaches against the MLA forecast, seen from `at`.
 
-    A request not yet sent is looked at as if sent at `at`; an MLA request without a date, as sent that day.
+    A request not yet sent is looked at as if sent at `at`. An MLA request that has not left counts as sent on the day
+    planned, and never before the day of `at`: a plan that was let pass moves no answer.
     """
     hold = assumed_sent(hold, at)
     today, profile, stop = day_in(at, hold.terms.provider.zone), hold.terms.profile, hold.stop
-    mla_on = _mla_on(hold) or today
+    mla_on = _left_on(hold) or max(hold.mla.planned_on or today, today)
     p50_on, p90_on = mla_on + DAY * profile.p50_days, mla_on + DAY * profile.p90_days
     ends_on = hold.chain[-1].strict_on if hold.chain else None
     held_to = ends_on or hold.strict_start or today
@@ -90,19 +92,28 @@ def coverage(hold: Hold, policy: Policy, at: datetime) -> Coverage:
     )
 
 
-def _mla_on(hold: Hold) -> date | None:
-    return hold.mla.sent_on or hold.mla.received_on or hold.mla.planned_on
+def _left_on(hold: Hold) -> date | None:
+    """The day the MLA request left, or came to be there; None: it has not left."""
+    return hold.mla.sent_on or hold.mla.received_on
 
 
-def covered(hold: Hold, policy: Policy, at: datetime) -> bool:
-    """Whether nobody need be told of a gap: there is none at p90, or an MLA request planned in time closes it."""
+def uncovered_from(hold: Hold, policy: Policy, since: datetime) -> datetime | None:
+    """From when a person must be told of a gap before the answer; None: never, by what is recorded.
+
+    `since` where the chain is too short from the start, both for nine in ten answers and for an MLA request that
+    would take its end away in time. Else the instant from which an MLA request that has not left leaves too late.
+    """
     if not hold.chain:
-        return False
-    ends_on, today = hold.chain[-1].strict_on, day_in(at, hold.terms.provider.zone)
-    if (_mla_on(hold) or today) + DAY * hold.terms.profile.p90_days <= ends_on:
-        return True
-    planned = hold.mla.sent_on or hold.mla.planned_on
-    return planned is not None and any(stop.step == "file-mla" for stop in _reachable(hold, ends_on, today, policy))
+        return since
+    ends_on, left_on, planned_on = hold.chain[-1].strict_on, _left_on(hold), hold.mla.planned_on
+    latest = ends_on - DAY * hold.terms.profile.p90_days
+    if left_on or planned_on:
+        stops = [stop for stop in hold.terms.instrument.stop_events if stop.step == "file-mla"]
+        latest = max([latest, *(last_day_for(stop, ends_on, policy) for stop in stops)])
+    if left_on is not None:
+        return None if left_on <= latest else since
+    too_late = end_of(latest, hold.terms.provider.zone)
+    return since if planned_on is not None and planned_on > latest else max(since, too_late)
 
 
 def last_safe(hold: Hold, policy: Policy, at: datetime) -> tuple[LastSafe, ...]:
@@ -123,9 +134,19 @@ def steps_said(hold: Hold, policy: Policy, at: datetime) -> str:
     today = day_in(at, hold.terms.provider.zone)
     since = min(today, hold.strict_start or today)
     steps = [step for step in last_safe(hold, policy, at) if step.on >= since]
-    coming = ", ".join(f"{step.step} by {said(step.on)}" for step in steps if step.on >= today)
-    gone = ", ".join(f"{step.step} by {said(step.on)}" for step in steps if step.on < today)
+    coming = ", ".join(_by(step) for step in steps if step.on >= today)
+    gone = ", ".join(_by(step) for step in steps if step.on < today)
     return (f"; last safe days: {coming}" if coming else "") + (f"; too late to be safe: {gone}" if gone else "")
+
+
+def ways_said(found: Coverage, hold: Hold, policy: Policy, at: datetime) -> str:
+    """The stop events that can still come in time, as the steps that bring them about, with their last safe days."""
+    ways = {stop.step for stop in found.reachable}
+    return " or ".join(_by(step) for step in last_safe(hold, policy, at) if step.step in ways)
+
+
+def _by(step: LastSafe) -> str:
+    return f"{STEPS.get(step.step, step.step)} by {said(step.on)}"
 
 
 def _send_step(hold: Hold, policy: Policy, at: datetime) -> Iterator[LastSafe]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import calendar
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -225,10 +225,13 @@ def told_until(base: Expiry, until: date, *, may_prolong: bool) -> Expiry:
     """The expiry after the provider said until when it keeps the data.
 
     An earlier date always counts. A later one counts only where the law sets a minimum and no maximum
-    (`may_prolong`, Budapest Convention art. 29(7)).
+    (`may_prolong`, Budapest Convention art. 29(7)); where it is later than the law's own, that is said.
     """
-    if until == base.strict_on or (until > base.strict_on and not may_prolong):
+    if until == base.strict_on or (base.strict_on < until <= base.legal_on and not may_prolong):
         return base
+    if until > base.strict_on and not may_prolong:
+        text = f"the provider says it keeps until {said_long(until)}: later than the law's last day, not relied upon"
+        return replace(base, words=lambda: (*base.derivation, text))
     legal_base = max(until, base.legal_base_on) if may_prolong else base.legal_base_on
     return Expiry(
         strict_on=until,

@@ -167,11 +167,15 @@ def _short(seen: Sight) -> Iterator[Decision]:
             rung=5 if seen.hold.unsent else 2,  # nobody is told before the sending itself was tried
             deadline=over.strict_at,
             again=seen.policy.chase_every,
+            missed=partial(_short_words, rule, over, missed=True),
         )
 
 
-def _short_words(rule: ShortClock, over: Within) -> str:
+def _short_words(rule: ShortClock, over: Within, *, missed: bool = False) -> str:
     by = said_long(over.strict_on) if over.strict_on else said_at(over.strict_at)
+    if missed:
+        what = f"{rule.kind} was due by {by} ({rule.source.provision}) and is not recorded"
+        return f"{what}: {rule.consequence}; if it was done in time, record `{rule.met_by}`"
     return f"{rule.kind} due by {by} ({rule.source.provision}); if missed: {rule.consequence}"
 
 

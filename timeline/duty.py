@@ -262,15 +262,18 @@ def tell_in_stages(
     deadline: datetime | None,
     again: timedelta | None = None,
     longest: timedelta | None = None,
+    missed: Words | None = None,
 ) -> Iterator[Decision]:
     """Tell of one matter that grows worse: a stage is what it is called, from when, and the least level told.
 
-    Once a stage was told, the ones before it are silent: nobody hears the same thing twice in a day.
+    Once a stage was told, the ones before it are silent: nobody hears the same thing twice in a day. `missed` are the
+    words of the last stage, where it has its own.
     """
     reached = max(
         (number for number, (about, at, _) in enumerate(stages) if was_told(seen.hold, about, at)), default=0
     )
-    for about, at, level in stages[reached:]:
+    for number, (about, at, level) in enumerate(stages[reached:], reached + 1):
+        these = missed if missed is not None and number == len(stages) else words
         yield from tell(
-            seen, about, at, words, rung=rung, level=level, deadline=deadline, again=again, longest=longest
+            seen, about, at, these, rung=rung, level=level, deadline=deadline, again=again, longest=longest
         )

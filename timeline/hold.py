@@ -26,7 +26,7 @@ class State(StrEnum):
     SENT = "sent"  # it left, and was accepted for delivery
     ACKNOWLEDGED = "acknowledged"  # the provider says that it has it
     IN_FORCE = "in-force"  # the provider says that it keeps the data
-    OPEN_ENDED = "open-ended"  # a stop event: no expiry any more
+    OPEN_ENDED = "open-ended"  # it says so, and after a stop event there is no expiry any more
     REFUSED = "refused"
     NOT_HELD = "not-held"  # no item exists at the provider, or it keeps none
     LAPSED = "lapsed"
@@ -201,10 +201,8 @@ class Hold:
         if self.unsent:
             sending = self.act("send")
             return State.UNKNOWN if sending is not None and sending.open else State.REGISTERED
-        if self.stop is not None:
-            return State.OPEN_ENDED
         if self.in_force_at is not None:
-            return State.IN_FORCE
+            return State.IN_FORCE if self.stop is None else State.OPEN_ENDED
         return State.SENT if self.acknowledged_at is None else State.ACKNOWLEDGED
 
     @property

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 
-from timeline.coverage import coverage, covered, steps_said
+from timeline.coverage import coverage, steps_said, uncovered_from, ways_said
 from timeline.days import end_of, said, said_at, said_long, start_of
 from timeline.dues import Condition, conditions, receipt_due
 from timeline.duty import Decision, Sight, afterwards, must_be_told, races_against, tell
 from timeline.hold import State
+from timeline.steps import BY_HAND
 
 
 def what_people_must_know(seen: Sight) -> Iterator[Decision]:
@@ -80,7 +81,7 @@ def _sending(seen: Sight) -> Iterator[Decision]:
             "channel",
             act.failing_since or act.last_at,
             lambda: (
-                f"no machine can send it: a person must, with what `holdfast packet {hold.request}` hands over; then"
+                f"{BY_HAND}: a person must, with what `holdfast packet {hold.request}` hands over; then"
                 " record `sent`, and what the provider says"
             ),
             deadline=deadline,
@@ -168,22 +169,27 @@ def _silence(seen: Sight) -> Iterator[Decision]:
 
 
 def _coverage(seen: Sight) -> Iterator[Decision]:
-    """Whether any chain of holds reaches the MLA answer, told on day 0."""
+    """Whether any chain of holds reaches the MLA answer: told on day 0, or when the MLA request leaves too late."""
     hold, policy, since = seen.hold, seen.policy, seen.hold.sent_at or seen.hold.registered_at
-    told = hold.escalations.get("coverage")
-    if (told is not None and told.acknowledged_at is not None) or covered(hold, policy, since):
+    told, at = hold.escalations.get("coverage"), uncovered_from(hold, policy, since)
+    if at is None or (at == since and told is not None and told.acknowledged_at is not None):
         return
 
     def words() -> str:
-        found = coverage(hold, policy, since)
-        end = said(found.strict_on) if found.strict_on else "at once"
+        found = coverage(hold, policy, at)
+        verdict = "no chain of holds reaches the MLA answer: it ends"
+        if ways := ways_said(found, hold, policy, at):
+            verdict = f"the MLA answer is reached only if you {ways}: else the chain of holds ends"
+        end, left = said(found.strict_on) if found.strict_on else "at once", hold.mla.sent_on or hold.mla.received_on
+        days = f"{found.gap_days_p90} day{'s' if found.gap_days_p90 != 1 else ''} later"
+        if not left:
+            days += f", if the MLA request leaves on {said(found.mla_sent_on)}: each day after it adds one"
         return (
-            f"no chain of holds reaches the MLA answer: it ends {end}, the answer is expected by"
-            f" {said(found.p90_on)} (p90, {found.gap_days_p90} days later){steps_said(hold, policy, since)};"
-            f" when it ends: {afterwards(hold)}"
+            f"{verdict} {end}, the answer is expected by {said(found.p90_on)} (p90, {days})"
+            f"{steps_said(hold, policy, at)}; when it ends: {afterwards(hold)}"
         )
 
-    yield from tell(seen, "coverage", since, words)
+    yield from tell(seen, "coverage", at, words)
 
 
 def _mla(seen: Sight) -> Iterator[Decision]:

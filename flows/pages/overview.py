@@ -11,10 +11,11 @@ from flows.pages.links import BOARD, RISK, Links, case_key, item_key
 from flows.pages.markup import at, lines, link, plain, strong, table
 from flows.pages.seen import AsAt, Gap
 from flows.verdict import NOT_WAYS, local_today, ways
-from flows.words import STATES, STEPS, day, number
+from flows.words import STATES, day, number
 from flows.work_items import WorkItem
 from ledger.interface import Row, Tally
 from timeline.custody import WAITS
+from timeline.steps import STEPS
 
 MOST = 100
 """Requests listed on the board, by what is due next."""

@@ -13,9 +13,10 @@ from flows.pages.heading import heading
 from flows.pages.links import PEOPLE, QUEUE, Links, case_key, item_key, part_key
 from flows.pages.markup import at, exact, lines, link, plain, prose, strong, table
 from flows.pages.seen import AsAt, Settled
-from flows.words import STATES, about, day, moment, number
+from flows.words import STATES, day, moment, number
 from flows.work_items import Answer, WorkItem
 from timeline.rules import Rung
+from timeline.steps import about
 
 MOST = 100
 """Items on a page, the most urgent ones first: a browser shows more too slowly. Further pages have the rest."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from desk.bar import Picture, Scale, axis, draw, hold_row, labels, picture, scale
+from desk.bar import Picture, Scale, axis, draw, drawn_ends, hold_row, labels, picture, scale
 from flows.words import MONTHS
 
 SENT = date(2026, 11, 21)
@@ -102,6 +102,32 @@ def test_what_is_confirmed_is_told_from_what_is_hoped_for() -> None:
     text = shown(pictured(59, 119, today=date(2027, 2, 1), confirmed=0))
     assert "confirmed to 19 Jan 2027" in text
     assert "if extended: 20 Mar 2027" in text
+
+
+def test_nothing_is_drawn_as_held_beyond_the_last_day_that_the_provider_named() -> None:
+    """Extended to 20 March, and then told: until 31 December, and no longer."""
+    law, told, next_one = date(2027, 1, 19), date(2026, 12, 31), date(2027, 3, 1)
+    assert drawn_ends([law, told], 1) == ((told,), 0)
+    assert drawn_ends([law, told, next_one], 1) == ((told, next_one), 0)
+    assert drawn_ends([told, law, law], 2) == ((told, law), 1), "an extension that moved nothing is no block"
+    assert drawn_ends([told, law], 0) == ((told, law), 0)
+    assert drawn_ends([told, law], None) == ((told, law), None)
+    plan = {
+        "chain": [{"strict_on": "2027-01-19"}, {"strict_on": "2026-12-31"}],
+        "clocks": [],
+        "coverage": {
+            "mla_sent_on": "2026-11-20",
+            "p50_on": "2027-04-19",
+            "p90_on": "2027-10-10",
+            "open_ended_by": None,
+            "gap_days_p90": 283,
+        },
+    }
+    drawn = picture(plan, today=SENT, started_on=SENT, confirmed=1)
+    text, on = shown(drawn), scale([drawn], 84)
+    assert text.count("confirmed to") == 1
+    assert "confirmed to 31 Dec 2026" in text
+    assert row(drawn)[on.column(told) + 1] == "·", "the gap begins the day after"
 
 
 def test_a_long_chain_names_its_first_ends_and_its_last() -> None:

@@ -53,6 +53,36 @@ def test_what_is_late_says_how_late(unit: Unit, request_id: str) -> None:
     assert "1 overdue" in text
 
 
+@pytest.mark.parametrize("columns", [60, 80, 95])
+def test_a_narrow_board_breaks_no_word(unit: Unit, columns: int) -> None:
+    ids = unit.preserve({}, {"provider": "byhand"}, mla=REACHES)
+    lines = unit("board", COLUMNS=str(columns)).stdout.splitlines()
+    assert max(map(len, lines)) <= columns
+    for request, provider, state in zip(ids, ("sandbox", "byhand"), ("kept", "not sent"), strict=True):
+        (first,) = [number for number, line in enumerate(lines) if request in line]
+        assert lines[first].endswith(state)
+        assert lines[first + 1].endswith(f", {provider}, CY-2026-0412")
+        assert lines[first + 2].strip().startswith("ENDS ")
+
+
+def test_what_a_person_must_send_is_called_so_and_not_an_alarm(unit: Unit) -> None:
+    (request,) = unit.preserve({"provider": "byhand"}, mla=REACHES)
+    assert "send it by hand, else tell a person" in " ".join(unit("board", COLUMNS="60").stdout.split())
+    assert "next       send it by hand, else tell a person, in " in unit("show", request).stdout
+    again = unit("preserve", unit.case({"provider": "byhand"}, mla=REACHES), "--sandbox", "--yes", "--again")
+    assert "next: send it by hand, else tell a person, in 12 h" in again.stdout
+    assert "next: tell a person" not in again.stdout
+
+
+def test_a_day_of_the_providers_that_does_not_count_is_said(unit: Unit, request_id: str) -> None:
+    """18 USC 2703(f)(2): 90 days; the provider may say more, and nobody may rely on it."""
+    entered = unit("record", "preserved", request_id, "--until", "2027-06-06").stdout
+    assert "the provider says until 6 Jun 2027: not relied upon, by law it is 18 Feb 2027 (strict)" in entered
+    shown = " ".join(unit("show", request_id).stdout.split())
+    assert "the provider says it keeps until Sun 6 Jun 2027: later than the law's last day, not relied upon" in shown
+    assert "not relied upon" not in unit("record", "preserved", request_id, "--until", "2027-02-01").stdout
+
+
 def test_a_long_board_is_cut_and_says_so(unit: Unit) -> None:
     many = [
         {"identifiers": [{"type": "email", "value": f"a{n}@example.com"}], "provider": "byhand"} for n in range(101)
@@ -316,6 +346,14 @@ def test_an_untouched_ledger_fits(unit: Unit, request_id: str) -> None:
     assert document["fits"] is True
     assert document["findings"] == []
     assert document["head"] in result.stdout
+
+
+def test_before_the_first_sweep_nothing_is_said_to_have_changed(unit: Unit, request_id: str) -> None:
+    fresh = unit("verify").stdout
+    assert "What falls due next was not compared: nothing was swept yet with this program and policy." in fresh
+    assert "changed;" not in fresh
+    assert unit("sweep").exit_code == 0
+    assert "not compared" not in unit("verify").stdout
 
 
 def test_a_changed_event_is_named(unit: Unit, request_id: str) -> None:

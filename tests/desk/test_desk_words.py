@@ -10,10 +10,12 @@ from desk.problems import grouped, plainly
 from flows.chronicle import told
 from flows.law import STEPS as KNOWN_STEPS
 from flows.law import STOP_EVENTS
-from flows.words import ACTIONS, CLOCKS, STATES, STEPS, STOPS, days_off, moment, number, sentence, until
+from flows.verdict import GOOD, IF, brief, verdict
+from flows.words import ACTIONS, CLOCKS, STATES, STOPS, days_off, moment, number, sentence, until
 from timeline.decide import Do
 from timeline.events import KINDS
 from timeline.state import State
+from timeline.steps import STEPS, about
 
 NOW = datetime(2026, 11, 21, 9, tzinfo=UTC)
 TODAY = date(2026, 11, 21)
@@ -94,6 +96,32 @@ def test_sent_and_received_and_kept_are_three_sentences() -> None:
     assert len(set(said.values())) == 3
     assert all("18 Feb 2027" in text for text in said.values())
     assert "the production was announced" in sentence("open-ended", None, "production-announced")
+
+
+@pytest.mark.parametrize(
+    ("matter", "said"),
+    [
+        ("mla-plan", "mla plan"),
+        ("extension:1", "extension"),
+        ("clarification:29:missed", "clarification, missed"),
+        ("validation:last-hours", "validation, last hours"),
+        ("lapsed:2027-02-18:too-late", "lapsed, too late"),
+        ("outcome-unknown:extend-1", "outcome unknown"),
+    ],
+)
+def test_a_matter_is_named_with_its_stage(matter: str, said: str) -> None:
+    assert about(matter) == said
+
+
+def test_what_nobody_answered_is_not_said_to_be_kept_whatever_stopped_its_end() -> None:
+    assert sentence("sent", None, "petition-filed") == (
+        "sent, no answer yet; would be held without an end: the petition was filed"
+    )
+    plan = {"coverage": {"open_ended_by": "petition-filed", "gap_days_p90": 0}, "state": "sent", "last_safe": []}
+    unheard = "reaches the MLA answer ONLY IF the provider keeps the data, which it has not said"
+    assert verdict(plan, TODAY) == (IF, f"{unheard}: then without an end, the petition was filed")
+    assert brief(plan, TODAY) == (IF, unheard)
+    assert verdict(plan | {"state": "open-ended"}, TODAY)[0] == GOOD
 
 
 def test_the_same_problem_at_many_places_is_told_once_and_errors_come_first() -> None:

@@ -94,7 +94,8 @@ def test_a_mail_over_apprise_is_the_same_text_with_its_lines(unit: Unit, mailbox
     assert mail["subject"] == f"[Holdfast] level 1: refused {request} (alpha)"
     lines = mail.get_content().splitlines()
     assert f"See it:          holdfast show {request}" in lines
-    assert [each for each in lines if each.startswith(f"Request {request}, case ")]
+    (stands,) = [each for each in lines if each.startswith(f"Request {request}, case ")]
+    assert stands.endswith("provider alpha: refused by the provider."), "in the words of `show`"
     assert unit.last(request, "escalated").body["delivered"] is True
     assert CANARY not in "".join(mail for _, mail in box.mails)
 

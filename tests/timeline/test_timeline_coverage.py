@@ -67,6 +67,20 @@ def test_the_gap_runs_from_the_last_strict_day_to_the_answer() -> None:
     assert (result.gap_days_p50, result.gap_days_p90) == (0, 155)
 
 
+def test_a_planned_day_that_was_let_pass_moves_the_answer() -> None:
+    """The plan was 1 December; what has not left by 1 June leaves on 1 June at the earliest."""
+    story = Story(US, mla={"send_on": "2026-12-01"}).held().on("2027-06-01")
+    result = seen(story)
+    assert result.mla_sent_on == date(2027, 6, 1)
+    assert result.gap_days_p90 == (date(2027, 6, 1) + timedelta(days=324) - date(2027, 5, 19)).days
+    assert (
+        found(story)["mla-answer"]
+        .derivation[0]
+        .startswith("planned 1 Dec 2026 and not sent; if sent 1 Jun 2027 + 150 days: half of the answers by")
+    )
+    assert seen(story.add("mla-sent", on="2026-12-01")).mla_sent_on == date(2026, 12, 1)
+
+
 def test_an_eu_order_is_feasible_because_production_can_be_announced() -> None:
     """Reg. 2023/1543 art. 11(1): confirmation of a production request within the 90 days keeps the data."""
     story = Story(EU).held()
@@ -290,7 +304,7 @@ def test_an_escalation_that_waits_is_a_clock_until_its_matter_is_over() -> None:
     story.told(about)
     clock = found(story)["escalation-acknowledgement"]
     assert clock.strikes_at == MORNING + timedelta(hours=12)
-    assert clock.derivation == (f"Duty officer was told of {about} (level 1); an answer is due by then",)
+    assert clock.derivation == ("Duty officer was told of clarification (level 1); an answer is due by then",)
     assert "escalation-acknowledgement" not in found(story.add("clarification-answered"))
 
 

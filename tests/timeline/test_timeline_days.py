@@ -203,9 +203,22 @@ def test_a_later_end_counts_only_where_the_law_sets_a_minimum() -> None:
     """Budapest Convention art. 29(7): not less than 60 days; 18 USC 2703(f)(2): 90 days and no more."""
     base = received(date(2026, 11, 21), days(60), Counting.EXCLUDE_FIRST)
     later = date(2027, 3, 1)
-    assert told_until(base, later, may_prolong=False) is base
+    assert told_until(base, later, may_prolong=False) == base
     longer = told_until(base, later, may_prolong=True)
     assert longer.strict_on == longer.legal_on == later
+
+
+def test_a_later_end_that_does_not_count_is_said() -> None:
+    """Whoever reads the working must not miss that the provider named another day."""
+    base = received(date(2026, 11, 21), days(60), Counting.EXCLUDE_FIRST)
+    told = told_until(base, date(2027, 4, 1), may_prolong=False)
+    assert told.derivation == (
+        *base.derivation,
+        "the provider says it keeps until Thu 1 Apr 2027: later than the law's last day, not relied upon",
+    )
+    assert told_until(base, base.legal_on, may_prolong=False) is base, "it counts as the law does"
+    longer = extended(told, days(30), Counting.EXCLUDE_FIRST, {})
+    assert longer.strict_on == extended(base, days(30), Counting.EXCLUDE_FIRST, {}).strict_on
 
 
 def test_days_are_said_in_english_whatever_the_machine_speaks() -> None:

@@ -182,7 +182,7 @@ def test_a_person_is_told_to_ask_for_a_courtesy_where_no_machine_can() -> None:
         f"extension 1 of 60 days, a courtesy, may be asked for by a person (`holdfast packet {story.hold.request}"
         " --action extend`), safely by Tue 19 Jan 2027"
     ) in duty.because
-    assert "file-mla by 29 Dec 2026" in duty.because
+    assert "file the MLA request by 29 Dec 2026" in duty.because
 
 
 def test_a_planned_mla_request_moves_no_warning_forward() -> None:
@@ -196,14 +196,14 @@ def test_a_planned_mla_request_moves_no_warning_forward() -> None:
 def test_a_step_that_was_missed_is_said_to_be_too_late() -> None:
     story = Story(BUDAPEST).held().on("2027-01-05").tried("refused", "extend")
     because = story.duty(Do.ESCALATE, "ending:2027-01-19").because
-    assert "and extension 1 was refused; too late to be safe: file-mla by 29 Dec 2026" in because
+    assert "and extension 1 was refused; too late to be safe: file the MLA request by 29 Dec 2026" in because
 
 
 def test_what_a_court_must_permit_is_named_to_the_person() -> None:
     """Criminal Procedure Act (KR) art. 215-2: 30 days more with leave of the court; no second request."""
     because = Story(KR).held().duty(Do.ESCALATE, "ending:2027-01-19").because
     assert "extension of 30 days (a test): decided by court, so not relied upon" in because
-    assert "last safe days: ask-court by 14 Jan 2027" in because
+    assert "last safe days: ask the court for the extension by 14 Jan 2027" in because
     assert because.endswith("else the law allows no second request for the same data")
 
 
@@ -215,7 +215,7 @@ def test_after_a_demand_that_cannot_be_repeated_a_judges_order_is_named_in_time(
     story = Story(DEMAND).held()
     duty = story.duty(Do.ESCALATE, "ending:2026-12-11")
     assert falls_due(duty, utc("2026-12-01 00:00")), "five days of lead before the end, and five of margin"
-    assert "last safe days: apply-for-order by 6 Dec 2026" in duty.because
+    assert "last safe days: apply for a preservation order by 6 Dec 2026" in duty.because
     assert duty.because.endswith(
         "else the law allows no second request for the same data, so apply for a preservation order under"
         " ca.487.013 before 11 Dec 2026"
@@ -237,7 +237,7 @@ def test_a_step_to_a_stop_event_is_told_before_its_last_safe_day() -> None:
     story = Story(BR, at=MORNING).held()
     duty = story.duty(Do.ESCALATE, "ending:2027-01-19")
     assert falls_due(duty, utc("2026-12-31 00:00")), "two thirds of 60 days come before the step's own reminder"
-    assert "last safe days: file-petition by 14 Jan 2027" in duty.because
+    assert "last safe days: file the petition at the court by 14 Jan 2027" in duty.because
     short = Story(instrument("short", first=Period(count=12), stop_events=BR.stop_events)).held()
     assert falls_due(short.duty(Do.ESCALATE, "ending:2026-12-02"), utc("2026-11-22 00:00"))
 

@@ -436,6 +436,15 @@ def test_a_stop_event_makes_the_hold_open_ended() -> None:
     assert strict(story) == "none"
 
 
+def test_a_stop_event_is_not_the_providers_word_that_it_keeps_the_data() -> None:
+    """Sent, acknowledged and in force are three different things, with an end or without one."""
+    story = Story(BR).sent().on("2026-12-20").add("petition-filed", on="2026-12-20")
+    assert (story.hold.state, strict(story)) == (State.SENT, "none")
+    assert (story.add("acknowledged", references=["R-1"]).hold.state, strict(story)) == (State.ACKNOWLEDGED, "none")
+    assert story.add("preserved").hold.state is State.OPEN_ENDED
+    assert story.add("stop-ended", on="2026-12-20").hold.state is State.IN_FORCE
+
+
 def test_a_stop_event_counts_from_its_day_and_not_from_its_entry() -> None:
     story = Story(EU).held().on("2027-01-20").add("lapsed", strict_on="2027-01-19")
     story.later(days=3).add("production-announced", on="2027-01-15")

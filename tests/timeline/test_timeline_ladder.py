@@ -170,7 +170,10 @@ def test_an_emergency_order_is_validated_within_48_hours() -> None:
     assert falls_due(story.duty(Do.ESCALATE, "validation:last-hours"), MORNING + 24 * HOUR), "half of it is left"
     missed = story.duty(Do.ESCALATE, "validation:missed")
     assert falls_due(missed, MORNING + 48 * HOUR)
-    assert "validation due by 09:00 UTC on 23 Nov 2026" in missed.because
+    assert missed.because == (
+        "validation was due by 09:00 UTC on 23 Nov 2026 (a test) and is not recorded: the order is withdrawn at once;"
+        " if it was done in time, record `validated`"
+    )
     assert not story.add("validated").duties(Do.ESCALATE, "validation")
 
 

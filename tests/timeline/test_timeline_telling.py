@@ -18,6 +18,7 @@ from timeline_world import (
     US,
     Story,
     falls_due,
+    instrument,
     policy,
     terms,
     utc,
@@ -164,10 +165,63 @@ def test_a_chain_that_does_not_reach_the_answer_is_told_on_day_0() -> None:
     duty = story.duty(Do.ESCALATE, "coverage")
     assert falls_due(duty, MORNING)
     assert duty.because == (
-        "no chain of holds reaches the MLA answer: it ends 18 Feb 2027, the answer is expected by 21 Oct 2027"
-        " (p90, 245 days later); last safe days: extend by 19 Jan 2027, announce-production by 13 Feb 2027;"
-        " when it ends: send a new request, though the law does not say whether it allows one"
+        "the MLA answer is reached only if you announce the production to the provider by 13 Feb 2027: else the chain"
+        " of holds ends 18 Feb 2027, the answer is expected by 21 Oct 2027 (p90, 245 days later, if the MLA request"
+        " leaves on 1 Dec 2026: each day after it adds one); last safe days: send the extension by 19 Jan 2027,"
+        " announce the production to the provider by 13 Feb 2027; when it ends: send a new request, though the law"
+        " does not say whether it allows one"
     )
+
+
+def test_a_chain_that_reaches_only_by_a_step_is_not_said_to_reach_nothing() -> None:
+    """The alarm, the plan and the record say the same: what nothing can reach any more is said to be so."""
+    because = Story(US, mla={"send_on": "2026-12-01"}).sent().duty(Do.ESCALATE, "coverage").because
+    assert because.startswith(
+        "no chain of holds reaches the MLA answer: it ends 19 May 2027, the answer is expected by"
+    )
+    planned_late = Story(BUDAPEST, mla={"send_on": "2026-12-30"}).held().duty(Do.ESCALATE, "coverage").because
+    assert planned_late.startswith("no chain of holds reaches the MLA answer: it ends 19 Jan 2027")
+
+
+YEAR = instrument("fr.cpp60-2", first=Period(count=1, unit=Unit.YEARS))
+
+
+def test_an_mla_request_that_does_not_leave_in_time_is_told_on_the_day_it_is_too_late() -> None:
+    """A year's hold reaches nine in ten answers until 31 December; what has not left then opens a gap, day by day."""
+    for mla in ({"send_on": "2026-12-10"}, {}):
+        story = Story(YEAR, mla=mla).held()
+        assert story.hold.chain[-1].strict_on.isoformat() == "2027-11-20"
+        duty = story.duty(Do.ESCALATE, "coverage")
+        assert falls_due(duty, utc("2027-01-01 00:00")), "31 Dec 2026 and 324 days are 20 Nov 2027"
+        assert duty.because.startswith(
+            "no chain of holds reaches the MLA answer: it ends 20 Nov 2027, the answer is expected by 21 Nov 2027"
+            " (p90, 1 day later, if the MLA request leaves on 1 Jan 2027: each day after it adds one);"
+            " too late to be safe: file the MLA request by 31 Dec 2026; when it ends: "
+        )
+        assert not story.on("2026-12-31").add("mla-sent", on="2026-12-31").duties(Do.ESCALATE, "coverage")
+    assert not Story(YEAR, mla={"sent_on": "2026-12-10"}).held().duties(Do.ESCALATE, "coverage")
+
+
+def test_an_mla_request_planned_too_late_is_told_on_day_0() -> None:
+    assert falls_due(Story(YEAR, mla={"send_on": "2027-01-01"}).held().duty(Do.ESCALATE, "coverage"), MORNING)
+    in_time = Story(YEAR, mla={"send_on": "2026-12-31"}).held().duty(Do.ESCALATE, "coverage")
+    assert falls_due(in_time, utc("2027-01-01 00:00"))
+
+
+def test_a_gap_that_opened_is_told_until_somebody_takes_it_up_and_then_once() -> None:
+    story = Story(YEAR, mla={"send_on": "2026-12-10"}).held().on("2027-01-01")
+    assert story.decide().about == "mla-plan"
+    story.told("mla-plan").taken_up("mla-plan")
+    assert story.decide().about == "coverage"
+    assert story.told("coverage").duty(Do.ESCALATE, "coverage").due_at == story.now + 12 * HOUR
+    assert not story.taken_up("coverage").duties(Do.ESCALATE, "coverage")
+
+
+def test_an_mla_request_that_misses_the_end_it_was_to_take_away_is_told() -> None:
+    """Budapest Convention art. 29(7): planned for 10 December, and not on its way when the three weeks begin."""
+    story = Story(BUDAPEST, mla={"send_on": "2026-12-10"}).held()
+    assert falls_due(story.duty(Do.ESCALATE, "coverage"), utc("2026-12-30 00:00"))
+    assert not story.on("2026-12-29").add("mla-sent", on="2026-12-29").duties(Do.ESCALATE, "coverage")
 
 
 def test_an_mla_request_planned_in_time_is_not_escalated_on_day_0() -> None:
@@ -178,7 +232,7 @@ def test_an_mla_request_planned_in_time_is_not_escalated_on_day_0() -> None:
     assert late.abouts() == ["coverage"]
     unplanned = Story(BUDAPEST).held()
     assert unplanned.abouts() == ["coverage"]
-    assert "file-mla by 29 Dec 2026" in unplanned.duty(Do.ESCALATE, "coverage").because
+    assert "file the MLA request by 29 Dec 2026" in unplanned.duty(Do.ESCALATE, "coverage").because
 
 
 def test_a_plan_that_is_not_kept_is_told_when_its_day_is_over() -> None:
@@ -204,7 +258,8 @@ def test_where_the_law_gives_no_period_the_gap_begins_at_once() -> None:
     because = Story(NO_PERIOD).held().duty(Do.ESCALATE, "coverage").because
     assert because == (
         "no chain of holds reaches the MLA answer: it ends at once, the answer is expected by 11 Oct 2027"
-        " (p90, 324 days later); when it ends: send a new request"
+        " (p90, 324 days later, if the MLA request leaves on 21 Nov 2026: each day after it adds one);"
+        " when it ends: send a new request"
     )
 
 
