@@ -111,15 +111,19 @@ def local_day(when: When, hold: Hold, office: Office) -> date | None:
 
 
 def _enter(office: Office, before: Hold, reply: Reply, *, silent: bool) -> dict[str, Any]:
+    from flows.fitting import warnings
     from flows.planning import said
     from flows.replying import record as enter
 
     after, following = enter(office, before.request, reply)
+    warned = warnings(before, after, following, reply, office.now())
     old, new = _strict(before), _strict(after)
     if not silent:
         say(f"{before.request}  entered: {reply.kind}. Now {STATES[str(after.state)]}.")
         if old != new:
             say(f"    the hold ends (strict): {_day(old) if before.strict_start else 'not sent'} → {_day(new)}")
+        for each in warned:
+            say(f"    ! {each}")
         if following.due_at is not None:
             due = until(following.due_at, office.now())
             when = due if due.startswith("in") else "with the next sweep"
@@ -130,6 +134,7 @@ def _enter(office: Office, before: Hold, reply: Reply, *, silent: bool) -> dict[
         "state": str(after.state),
         "strict_on_before": old,
         "strict_on": new,
+        "warnings": list(warned),
         "next": {
             "action": str(following.action),
             "at": said(following.due_at),

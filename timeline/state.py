@@ -12,7 +12,7 @@ from dataclasses import fields, replace
 from datetime import date, timedelta
 from typing import Any
 
-from timeline import custody, stops
+from timeline import corrections, custody, stops
 from timeline.acts import Act, Escalated
 from timeline.events import Event
 from timeline.facts import Facts, begin, day, instant, items_until, settle
@@ -41,7 +41,7 @@ def fold_on(facts: Facts, events: Iterable[Event]) -> Hold:
     for event in events:
         if step := _STEPS.get(event.kind):
             step(facts, event)
-    return Hold(**vars(facts) | {"items": tuple(facts.items.values()), "items_until": items_until(facts)})
+    return corrections.hold_of(facts)
 
 
 _Step = Callable[[Facts, Event], None]
@@ -198,6 +198,8 @@ def _preserved(facts: Facts, event: Event) -> None:
     facts.held_from = day(event.body.get("held_from")) or facts.held_from
     until = day(event.body.get("held_until"))
     stops.named_since(facts, until, facts.held_until.get(facts.granted))
+    corrections.extension_taken_back(facts, until)
+    corrections.production_taken_back(facts, event)
     if until:
         facts.held_until[facts.granted] = until
     if not event.body.get("items"):
@@ -299,8 +301,9 @@ def _message_settled(facts: Facts, event: Event) -> None:
 # What the unit and others did
 
 
-def _validated(facts: Facts, _: Event) -> None:
-    facts.validated = True
+def _validated(facts: Facts, event: Event) -> None:
+    """One that came too late validates nothing: the order has to be withdrawn, and people go on being told so."""
+    facts.validated = facts.validated or corrections.validated_late(corrections.hold_of(facts), event.at) is None
 
 
 def _once(name: str) -> _Step:
