@@ -121,7 +121,7 @@ def _longer(hold: Hold, reply: Reply) -> Iterator[str]:
         before = f"extension {hold.granted} is confirmed already, and " if hold.granted else ""
         yield (
             f"{hold.request}: {before}nobody is on record as having asked for extension {number}: check the request;"
-            " if it was asked for, record `sent --action extend` first, or give --until, the last day that the"
+            " if it was asked for, record `sent` with --action extend first, or give --until, the last day that the"
             " provider says"
         )
     yield from _in_period(hold, reply)
@@ -144,7 +144,7 @@ def _not_sent_yet(hold: Hold, reply: Reply) -> Iterator[str]:
         return
     zone = hold.terms.provider.zone
     if reply.action == "send" and _by_person(hold) and hold.sent_at and not (reply.at and reply.at < hold.sent_at):
-        extend = "; an extension is `--action extend`" if hold.terms.given else ""
+        extend = "; an extension is `sent` with --action extend" if hold.terms.given else ""
         yield (
             f"{hold.request} was recorded as sent on {said(day_in(hold.sent_at, zone))} already, and no later day is"
             f" taken: the first sending counts{extend}; sent again over another way: --channel; a proof or their"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from unit_support import MORNING, PORTAL, SOURCE, Unit
@@ -64,7 +66,9 @@ def test_an_extension_that_nobody_asked_for_is_not_confirmed(
 ) -> None:
     (request,) = unit.preserve(given, country="FR" if given else "US")
     before = unit.kinds(request)
-    with pytest.raises(ReplyError, match=r"nobody is on record as having asked for extension 1.*`sent --action ext"):
+    with pytest.raises(
+        ReplyError, match=r"nobody is on record as having asked for extension 1.*`sent` with --action ext"
+    ):
         record(unit.office, request, Reply(kind="extended"))
     assert unit.kinds(request) == before
     record(unit.office, request, Reply(kind="sent", action="extend"))
@@ -170,7 +174,7 @@ def test_a_second_sending_by_hand_is_told_and_not_entered(tmp_path: Path) -> Non
     record(unit.office, request, Reply(kind="sent"))
     unit.later(days=60)
     before = unit.kinds(request)
-    with pytest.raises(ReplyError, match=r"was recorded as sent on 21 Nov 2026 already.*`--action extend`"):
+    with pytest.raises(ReplyError, match=r"was recorded as sent on 21 Nov 2026 already.*with --action extend"):
         record(unit.office, request, Reply(kind="sent"))
     assert unit.kinds(request) == before
     earlier, _ = record(unit.office, request, Reply(kind="sent", at=MORNING - timedelta(days=2)))
@@ -243,3 +247,19 @@ def test_a_validation_that_comes_too_late_is_told_and_stays_in_front_of_a_person
 def test_validated_is_refused_where_the_law_knows_no_validation(unit: Unit, held: str) -> None:
     with pytest.raises(ReplyError, match=r"us\.18usc2703f knows no validation afterwards"):
         record(unit.office, held, Reply(kind="validated"))
+
+
+# On a form
+
+
+def test_the_run_of_a_form_ends_with_what_the_entry_sets_off(unit: Unit, played: MemoryProvider) -> None:
+    from flows.reply import recorded
+
+    (request,) = unit.preserve(EU, country="FR")
+    run: Any = SimpleNamespace(office=unit.office)
+    told = recorded(run, request=request, matter="", kind="produced", by="Contact team").text
+    assert told.startswith(f"{request}: recorded: produced.")
+    assert "Mind: the next sweep has it released at the provider" in told
+    assert f"record `preserved` for {request} at once, before it is released." in told
+    told = recorded(run, request=request, matter="", kind="preserved", by="Contact team").text
+    assert "Mind:" not in told
