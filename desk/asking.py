@@ -76,6 +76,13 @@ def answer(request: str, *, text: str, by: str, as_json: bool) -> None:
     tell_provider(request, ANSWER, lambda office: asking.answer(office, request, text=text, by=by), as_json=as_json)
 
 
+def _by_hand(hold: Hold, matter: Matter) -> bool:
+    """Whether a person must say it, told so now or before: no sweep will."""
+    acts = [each for each in hold.acts.values() if each.action == matter.action]
+    refused = bool(acts) and acts[-1].outcome in {"refused", "unsupported"}
+    return refused or not getattr(hold.terms.abilities, matter.action, True)
+
+
 def tell_provider(request: str, matter: Matter, ask: Callable[[Office], Hold], *, as_json: bool) -> None:
     """Record what is asked, and have it said at once.
 
@@ -114,7 +121,7 @@ def tell_provider(request: str, matter: Matter, ask: Callable[[Office], Hold], *
     failed = [f"  {what}" for _, what in report.failures]
     if stopping.stop.is_set():
         raise Ending(INTERRUPTED, "stopped: recorded, and the provider not told; the next sweep does")
-    if report.person:
+    if report.person or _by_hand(hold, matter):
         raise needs_person(
             "needs a person: recorded, but the provider was not told. What to say, and what to enter afterwards:",
             f"  holdfast packet {request} --action {matter.action}",

@@ -90,8 +90,8 @@ def issue(
         _can_speak(settings, catalogue, case, drafts, sandbox=opened.ledger.sandbox)
         doubles = _doubles(opened, case, drafts)
         if not again:
-            _refuse_doubles(doubles)
-        notes += doubles
+            _refuse_doubles(drafts, doubles)
+        notes += tuple(note for each in doubles for note in each)
         _show(case, drafts, notes, opened, out)
         try:
             accepted = [_accepted(each, catalogue, actor=opened.settings.actor, yes=yes) for each in drafts]
@@ -157,22 +157,33 @@ def _show(case: Case, drafts: Drafts, notes: Sequence[Problem], office: Office, 
             out(f"    ! {plainly(problem.problem)}\n      → {plainly(problem.fix)}")
 
 
-def _doubles(office: Office, case: Case, drafts: Drafts) -> tuple[Problem, ...]:
-    """What live requests ask for already."""
+def _doubles(office: Office, case: Case, drafts: Drafts) -> tuple[tuple[Problem, ...], ...]:
+    """What live requests ask for already, for each draft."""
     from flows import intake
 
-    return tuple(note for each in drafts for note in intake.live_duplicates(office, case, each))
+    return tuple(intake.live_duplicates(office, case, each) for each in drafts)
 
 
-def _refuse_doubles(doubles: Sequence[Problem]) -> None:
-    """A case that was registered before is not sent a second time by mistake."""
-    if same := [each for each in doubles if each.severity == "error"]:
-        raise wrong(
-            f"this case is registered already: {NOTHING}",
-            *case_lines(tuple(same)),
-            "  `holdfast board` shows how it stands, and `holdfast sweep` goes on with it;",
-            "  --again asks the providers anew, for a new snapshot",
-        )
+def _refuse_doubles(drafts: Drafts, doubles: Sequence[Sequence[Problem]]) -> None:
+    """A case that was registered before is not sent a second time by mistake; what is new in it is named."""
+    same = [[note for note in each if note.severity == "error"] for each in doubles]
+    if not any(same):
+        return
+    new = [each.request for each, found in zip(drafts, same, strict=True) if not found]
+    anew = "  --again asks the providers anew, for a new snapshot"
+    if new:
+        what, anew = "a part of this case is registered already", f"{anew}: of everything in this file"
+        lines = [f"  NOT registered, and sent by nobody: {each.provider} ({each.where})" for each in new]
+        lines.append("  put that into a file of its own, with the same [case], and `holdfast preserve` that file;")
+    else:
+        what, lines = "this case is registered already", []
+    raise wrong(
+        f"{what}: {NOTHING}",
+        *case_lines(tuple(note for each in same for note in each)),
+        *lines,
+        "  `holdfast board` shows how what is registered stands, and `holdfast sweep` goes on with it;",
+        anew,
+    )
 
 
 def _accepted(draft: Draft, catalogue: Catalogue, *, actor: str, yes: bool) -> Mapping[str, str]:
@@ -218,7 +229,7 @@ def _register(
     from flows import intake
 
     def unless() -> None:
-        _refuse_doubles(_doubles(office, case, drafts))
+        _refuse_doubles(drafts, _doubles(office, case, drafts))
 
     try:
         last_look = None if again else unless

@@ -111,10 +111,12 @@ def local_day(when: When, hold: Hold, office: Office) -> date | None:
 
 
 def _enter(office: Office, before: Hold, reply: Reply, *, silent: bool) -> dict[str, Any]:
+    from flows.fitting import warnings
     from flows.planning import said
     from flows.replying import record as enter
 
     after, following = enter(office, before.request, reply)
+    warned = warnings(before, after, following, reply, office.now())
     old, new = _strict(before), _strict(after)
     if not silent:
         say(f"{before.request}  entered: {reply.kind}. Now {STATES[str(after.state)]}.")
@@ -123,6 +125,8 @@ def _enter(office: Office, before: Hold, reply: Reply, *, silent: bool) -> dict[
         if reply.until is not None and after.expiry is not None and after.expiry.strict_on < reply.until:
             counts = day(after.expiry.strict_on)
             say(f"    the provider says until {day(reply.until)}: not relied upon, by law it is {counts} (strict)")
+        for each in warned:
+            say(f"    ! {each}")
         if following.due_at is not None:
             due = until(following.due_at, office.now())
             when = due if due.startswith("in") else "with the next sweep"
@@ -133,6 +137,7 @@ def _enter(office: Office, before: Hold, reply: Reply, *, silent: bool) -> dict[
         "state": str(after.state),
         "strict_on_before": old,
         "strict_on": new,
+        "warnings": list(warned),
         "next": {
             "action": str(following.action),
             "at": said(following.due_at),

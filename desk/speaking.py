@@ -1,7 +1,7 @@
 """What goes to a person or a program: answers to standard output, messages to standard error, drawn or plain.
 
-A reader that goes away (`| head`) silences the output and stops no work: what is being sent to a provider is
-finished and recorded. Rich is imported only where something is drawn.
+A reader that goes away (`| head`), or an output that was closed from the start, silences the output and stops no
+work: what is being sent to a provider is finished and recorded. Rich is imported only where something is drawn.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def _columns() -> str:
     return os.environ.get("COLUMNS", "")
 
 
-def _on_terminal(stream: TextIO) -> bool:
+def _on_terminal(stream: TextIO | None) -> bool:
     try:
-        return stream.isatty()
+        return stream is not None and stream.isatty()
     except ValueError:  # closed
         return False
 
@@ -110,7 +110,9 @@ def make_console(file: Any, columns: int, *, coloured: bool) -> Console:
     )
 
 
-def _write(stream: TextIO, text: str) -> None:
+def _write(stream: TextIO | None, text: str) -> None:
+    if stream is None:  # closed before we began (`>&-`): nobody wants to read it, and the work is done all the same
+        return
     encoding = (getattr(stream, "encoding", None) or "utf-8").lower().replace("-", "")
     if not encoding.startswith("utf"):
         text = text.translate(_PLAIN).encode(encoding, "backslashreplace").decode(encoding)

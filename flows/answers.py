@@ -57,7 +57,8 @@ SHORT: Mapping[str, Short] = {
     "extended": Short(
         name="Reply: it is extended",
         fields=("until", "reference"),
-        what="The provider confirms that it keeps the data on.",
+        what="The provider confirms that it keeps the data on. Give the day; only where the extension was entered as"
+        " submitted may it be left out.",
     ),
     "clarification-answered": Short(
         name="Reply: it was answered",
@@ -77,7 +78,8 @@ SHORT: Mapping[str, Short] = {
     "produced": Short(
         name="Reply: the data were produced",
         fields=("on", "reference"),
-        what="The data were handed over.",
+        what="All the data were handed over. Nothing is extended any more, and where the law wants it the hold is"
+        " released at once. If only a part came, do not enter this.",
     ),
     "mla-sent": Short(
         name="Reply: the MLA request left",

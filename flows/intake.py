@@ -18,7 +18,7 @@ from flows.four_eyes import asking
 from flows.history import freeze_terms, read_terms
 from flows.identifiers import normalise
 from flows.office import Office
-from flows.preflight import Finding, doubles, known, preflight
+from flows.preflight import Finding, doubles, in_clear, known, preflight
 from flows.problems import Problem, Severity
 from flows.routes import Route, abilities_of, routes
 from ledger.ids import new_request_id
@@ -88,6 +88,7 @@ def judge(
         where = case.place("case.mla.profile")
         wrong.append(Problem(where=where, problem="no such forecast profile", fix=fix, kind="unknown"))
     wrong += doubles(case)
+    wrong += in_clear(case)
     if not wrong:
         return case, tuple(drafts), problems
     raise CaseErrors((*problems, *(each for each in wrong if each not in problems), *_further(drafts, problems)))

@@ -23,11 +23,12 @@ from flows.preflight_made import day_made
 from flows.preflight_provider import against_provider
 from flows.problems import Problem
 from flows.reading import meant
+from providers.reading import Accounts
 from timeline.coverage import Coverage
 from timeline.steps import STEPS
 from timeline.terms import Terms
 
-__all__ = ["NO_CHAIN", "Finding", "coverage_finding", "doubles", "known", "preflight"]
+__all__ = ["NO_CHAIN", "Finding", "coverage_finding", "doubles", "in_clear", "known", "preflight"]
 
 
 def known(draft: RequestDraft, catalogue: Catalogue) -> Iterator[Finding]:
@@ -76,6 +77,22 @@ def _doubles(case: Case) -> Iterator[Finding]:
                 problem = f"the same {each.type} stands at {place} in another request to the same provider"
                 fix = "leave it out of one of the two, unless this one has a snapshot_of: it would be asked twice"
                 yield finding("double", each.where, problem, fix)
+
+
+def in_clear(case: Case) -> tuple[Problem, ...]:
+    """Fields that the record keeps in clear, and that name an account of the case."""
+    accounts = Accounts(each.value for request in case.requests for each in request.identifiers)
+    kept = [(case.place("case.reference"), case.reference)]
+    for request in case.requests:
+        kept += [
+            (request.place("notice_accepted_by"), request.notice_accepted_by),
+            (request.place("unverified_accepted_by"), request.unverified_accepted_by),
+        ]
+    fix = "write it without: it is kept in clear, and shown on the board and in messages"
+    named = [
+        finding("form", where, "names an account of the case", fix) for where, text in kept if accounts.named_in(text)
+    ]
+    return tuple(each.problem for each in told(named, case.where))
 
 
 NO_CHAIN = "no chain of holds reaches the MLA answer"

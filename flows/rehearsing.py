@@ -356,7 +356,9 @@ def _done(hold: Hold, word: str, action: str, today: date) -> Sequence[Reply]:
     if word in {"acknowledgement", "confirmation"}:
         return [Reply(kind="preserved")]
     if word == "extension":
-        return [Reply(kind="extended")]
+        act = hold.act("extend", hold.granted + 1)
+        asked = act is not None and (act.open or act.outcome == "sent")
+        return [*([] if asked else [Reply(kind="sent", action="extend")]), Reply(kind="extended")]
     if word == "outcome-unknown":
         known = {"send": "preserved", "extend": "extended", "release": "released"}
         return [Reply(kind=known[action])] if action in known else []

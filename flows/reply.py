@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 from prefect.client.schemas.objects import State
 
 from flows.entry import Outcome, Run, carry_out
+from flows.fitting import warnings
 from flows.forms.fields import NOT_PICKED, PLAIN, WRITTEN, Day, Instant, Matter, Person, RequestId, form
 from flows.forms.flow import form_flow
 from flows.forms.matters import answering
@@ -110,5 +112,8 @@ async def record_reply(
 
 def recorded(run: Run, *, request: str, matter: str, **told: Any) -> Outcome:
     """Enter it, unless its matter is settled; the run's end says how the request stands now."""
-    hold, following = record(run.office, request, Reply(**told), unless=answering(run.office, matter))
-    return standing(run.office, hold, following, f"recorded: {told['kind']}")
+    before, reply = run.office.hold(request), Reply(**told)
+    hold, following = record(run.office, request, reply, unless=answering(run.office, matter))
+    found = standing(run.office, hold, following, f"recorded: {reply.kind}")
+    warned = warnings(before, hold, following, reply, run.office.now())
+    return replace(found, text=" ".join([found.text, *(f"Mind: {each}." for each in warned)]))

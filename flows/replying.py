@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
+from flows.fitting import doubts, sequence_of
 from flows.office import Office
 from flows.reading import meant
 from ledger.interface import Event, Json
@@ -20,7 +21,7 @@ from providers.reading import Accounts
 from timeline.custody import waiting
 from timeline.days import day_in, said
 from timeline.decide import Decision, decide
-from timeline.state import Hold, State
+from timeline.state import Hold
 
 
 class ReplyError(Exception):
@@ -92,15 +93,14 @@ KINDS: Mapping[str, Kind] = {
         may=("reference",),
     ),
     "expired": Kind(what="the provider says that it keeps the data no longer", may=("at",)),
-    "produced": Kind(what="the data were produced", may=("on", "reference")),
+    "produced": Kind(
+        what="all the data were produced, and the hold may end (of a part: `note`)", may=("on", "reference")
+    ),
     "released": Kind(what="a person told the provider that the hold may end", may=("at",)),
     "note": Kind(what="a remark", needs=("text",)),
     "escalation-acknowledged": Kind(what="somebody has taken it up", may=("about",)),
 }
 """The kinds of entry, as typed after ``holdfast record``."""
-
-YEAR = timedelta(days=365)
-"""A day further off than that is taken for a mistyped year: what is entered moves the clocks for good."""
 
 LARGEST_PROOF = 25 << 20
 """Bytes of a proof that the ledger takes: it is kept for ever."""
@@ -191,8 +191,8 @@ def _check(hold: Hold, reply: Reply, now: datetime) -> None:
         raise ReplyError(f"no such item; {meant(reply.item, [item.id for item in hold.items])}")
     if reply.about and reply.about != "all" and reply.about not in hold.escalations:
         raise ReplyError(f"nothing was escalated about that; {meant(reply.about, [*hold.escalations, 'all'])}")
-    _fits(hold, reply)
-    _can_be(hold, reply, now)
+    for why in doubts(hold, reply, now):
+        raise ReplyError(why)
 
 
 def not_erased(office: Office, hold: Hold) -> None:
@@ -224,103 +224,17 @@ def _two_people(office: Office, hold: Hold, reply: Reply) -> None:
             f"{hold.request} waits for a second person: first `holdfast approve {hold.request} --what send`"
         )
     releases = reply.kind == "released" or (reply.kind == "sent" and reply.action == "release")
-    takes_two = office.policy.four_eyes.release or "release" in hold.waiting
-    if releases and takes_two and hold.release_asked_at is None and hold.erased_at is None:
+    if not releases or hold.release_asked_at is not None or hold.erased_at is not None:
+        return
+    if office.policy.four_eyes.release or "release" in hold.waiting:
         raise ReplyError(
             f"{hold.request}: a release takes two people: first `holdfast release {hold.request} --because TEXT`, and"
             " another person's `holdfast approve`"
         )
-
-
-def _can_be(hold: Hold, reply: Reply, now: datetime) -> None:
-    """Whether the days entered can be true beside those in the record."""
-    zone, mla = hold.terms.provider.zone, hold.mla
-    sent, act = hold.sent_at, hold.act("send")
-    if reply.kind == "sent" and reply.action == "send":
-        sent = hold.registered_at if act is not None and act.key else None
-    first_at = hold.registered_at - YEAR if sent is None else sent - timedelta(days=1)  # clocks differ, and zones
-    first_on = day_in(first_at, zone)
-    since = "a year before it was registered" if sent is None else f"it was sent, {said(day_in(sent, zone))}"
-    if reply.at and reply.at < first_at:
-        raise ReplyError(f"--at lies before {since}: check the year")
-    if reply.kind == "mla-received" and reply.on and mla.sent_on and reply.on < mla.sent_on:
-        raise ReplyError(f"--on {reply.on} lies before the MLA request left, {said(mla.sent_on)}: check both days")
-    if reply.kind == "mla-sent" and reply.on and mla.received_on and reply.on > mla.received_on:
-        raise ReplyError(f"--on {reply.on} lies after the State had it, {said(mla.received_on)}: check both days")
-    if reply.kind not in {"mla-sent", "mla-received"} and reply.on and reply.on < first_on:
-        raise ReplyError(f"--on {reply.on} lies before {since}: check the year")
-    if reply.until:
-        ends = hold.expiry_after(hold.granted + (reply.kind == "extended"))
-        last_on = max(day_in(now, zone), ends.legal_on if ends else date.min)
-        if reply.until < first_on:
-            raise ReplyError(f"--until {reply.until} lies before {since}: check the year")
-        if reply.until >= last_on + YEAR:
-            law = f"the end by law, {said(last_on)}" if ends else "today"
-            raise ReplyError(f"--until {reply.until} lies a year or more after {law}: check the year")
-
-
-def _fits(hold: Hold, reply: Reply) -> None:
-    """Whether the entry can be true of this request."""
-    stops = {stop.kind for stop in hold.terms.instrument.stop_events}
-    if hold.state is State.ERASED and reply.kind not in {"released", "escalation-acknowledged"}:
-        raise ReplyError(f"{hold.request} was erased: record only that it was released, or that somebody took it up")
-    if hold.state is State.RELEASED and reply.kind not in {"note", "escalation-acknowledged", "produced"}:
-        raise ReplyError(f"{hold.request} is released already: nothing is held under it any more")
-    if reply.kind in {"production-announced", "access-requested", "petition-filed"} and reply.kind not in stops:
-        known = ", ".join(sorted(stops)) or "none"
-        raise ReplyError(f"{hold.terms.instrument.id} knows no {reply.kind}; its stop events: {known}")
-    if reply.kind == "extended":
-        _longer(hold, reply)
-    _over(hold, reply)
-    if reply.kind == "absent":
-        act = hold.act(reply.action, _sequence(hold, reply.action))
-        if act is None or not act.open:
-            raise ReplyError(f"what became of the {reply.action} is known: `absent` settles what nobody knew of")
-    if reply.kind == "clarification-answered" and hold.clarification is None:
-        raise ReplyError("no clarification was asked for; record `clarification` first")
-    if reply.kind == "escalation-acknowledged" and not hold.escalations:
-        raise ReplyError("nothing was escalated about this request")
-
-
-def _longer(hold: Hold, reply: Reply) -> None:
-    """Whether an extension can have been confirmed."""
-    expiry = hold.expiry
-    if expiry is None:
-        raise ReplyError("there is no hold to extend: record first that it was sent or preserved")
-    if not hold.terms.instrument.extensions:
-        raise ReplyError(f"{hold.terms.instrument.id} knows no extension; send a new request instead")
-    if not reply.until and hold.granted >= len(hold.terms.given) and hold.unconfirmed is None:
+    if hold.produced_at is None and not hold.unsent and not hold.ended:
         raise ReplyError(
-            f"{hold.request}: what {hold.terms.instrument.id} gives is on record already; if the provider granted"
-            " another extension, give --until, the last day that it says"
-        )
-    if reply.until and reply.until <= expiry.strict_on:
-        raise ReplyError(f"--until {reply.until} is not later than the present end, {said(expiry.strict_on)}")
-    _in_period(hold, reply)
-
-
-def _over(hold: Hold, reply: Reply) -> None:
-    """Whether what kept the data, or the hold itself, can be over."""
-    if reply.kind == "stop-ended" and not any(on <= reply.on for on in hold.stops.values() if reply.on):
-        raise ReplyError(f"{hold.request}: no stop event of that day or before it is recorded: nothing of it can end")
-    if reply.kind == "expired" and hold.unsent:
-        raise ReplyError(f"{hold.request} was never sent: nothing is held that could be over; record `sent` first")
-
-
-def _in_period(hold: Hold, reply: Reply) -> None:
-    """Refuse an extension that came after the last legal day where the law wants it before: it obliges nobody.
-
-    Reg. (EU) 2023/1543 art. 11(1): within the first 60 days. What the provider keeps all the same, it says itself.
-    """
-    act, ends = hold.act("extend", hold.granted + 1), hold.expiry_after(hold.granted)
-    if reply.until or ends is None or not any(each.before_expiry for each in hold.terms.instrument.extensions):
-        return
-    zone = hold.terms.provider.zone
-    if act is not None and act.outcome == "sent" and day_in(act.last_at, zone) > ends.legal_base_on:
-        raise ReplyError(
-            f"{hold.request}: the extension was sent on {said(day_in(act.last_at, zone))}, after the last day,"
-            f" {said(ends.legal_base_on)}: by law it prolongs nothing; if the provider keeps the data all the same,"
-            " give --until, the last day that it says"
+            f"{hold.request}: nobody asked for its release, and nothing takes a release back: check the request, then"
+            f" first `holdfast release {hold.request} --because TEXT`"
         )
 
 
@@ -343,12 +257,6 @@ def _told(office: Office, hold: Hold, reply: Reply) -> dict[str, Json]:
     return body
 
 
-def _sequence(hold: Hold, action: str) -> int:
-    """Which one of an action an entry speaks of: the next extension, the announcement or answer last asked for."""
-    asked = {"announce": hold.announcing, "clarify": hold.answering}.get(action)
-    return hold.granted + 1 if action == "extend" else asked[0] if asked else 1
-
-
 def _events(office: Office, hold: Hold, reply: Reply) -> list[tuple[str, Mapping[str, Json]]]:
     body = _told(office, hold, reply)
     references: list[Json] = [reply.reference] if reply.reference else []
@@ -357,7 +265,7 @@ def _events(office: Office, hold: Hold, reply: Reply) -> list[tuple[str, Mapping
     )
     until: dict[str, Json] = {"held_until": reply.until.isoformat()} if reply.until else {}
     on: dict[str, Json] = {"on": reply.on.isoformat()} if reply.on else {}
-    sequence = _sequence(hold, reply.action)
+    sequence = sequence_of(hold, reply.action)
     match reply.kind:
         case "sent" | "refused":
             act: dict[str, Json] = {

@@ -12,10 +12,10 @@ from dataclasses import fields, replace
 from datetime import date, timedelta
 from typing import Any
 
-from timeline import custody, stops
+from timeline import corrections, custody, questions, stops
 from timeline.acts import Act, Escalated
 from timeline.events import Event
-from timeline.facts import Facts, begin, day, instant, items_until, settle
+from timeline.facts import Facts, begin, day, items_until, settle
 from timeline.hold import KEPT, Hold, Item, Mla, State
 from timeline.terms import Abilities, Terms
 
@@ -41,7 +41,7 @@ def fold_on(facts: Facts, events: Iterable[Event]) -> Hold:
     for event in events:
         if step := _STEPS.get(event.kind):
             step(facts, event)
-    return Hold(**vars(facts) | {"items": tuple(facts.items.values()), "items_until": items_until(facts)})
+    return corrections.hold_of(facts)
 
 
 _Step = Callable[[Facts, Event], None]
@@ -124,7 +124,7 @@ def _came_back(facts: Facts, act: Act) -> None:
         stops.taken_back(facts, "production-announced")
     elif act.action == "clarify" and facts.clarification is not None:
         facts.unanswered[facts.answering[2] if facts.answering else ""] = facts.clarification[:2]
-        _oldest_question(facts)
+        questions.oldest_first(facts)
 
 
 def _absent(facts: Facts, event: Event) -> None:
@@ -204,6 +204,8 @@ def _preserved(facts: Facts, event: Event) -> None:
     facts.held_from = day(event.body.get("held_from")) or facts.held_from
     until = day(event.body.get("held_until"))
     stops.named_since(facts, until, facts.held_until.get(facts.granted))
+    corrections.extension_taken_back(facts, until)
+    corrections.production_taken_back(facts, event)
     if until:
         facts.held_until[facts.granted] = until
     if not event.body.get("items"):
@@ -239,39 +241,6 @@ def _extended(facts: Facts, event: Event) -> None:
     _each_item(facts, event)
 
 
-def _clarification(facts: Facts, event: Event) -> None:
-    """Each question has its own clock. One asked again while it is open, or known by its id, starts no new one.
-
-    It runs from when the provider asked, where that is known, and never from later than when we read it.
-    """
-    asked = event.body.get("question", "")
-    if asked in facts.unanswered or (asked and asked in facts.questions):
-        return
-    if asked:
-        facts.questions = (*facts.questions, asked)
-    at = max(instant(event.body.get("asked_at")) or event.at, facts.sent_at or event.at)
-    facts.unanswered[asked] = (event.seq, min(at, event.at))
-    _oldest_question(facts)
-
-
-def _oldest_question(facts: Facts) -> None:
-    """The clarification that is due is the one that was asked first."""
-    if facts.unanswered:
-        facts.clarification = (*min(facts.unanswered.values(), key=lambda each: (each[1], each[0])), False)
-    elif facts.clarification is not None:
-        facts.clarification = (*facts.clarification[:2], True)
-
-
-def _answered(facts: Facts, event: Event) -> None:
-    """One question was answered: the one named, else the oldest."""
-    if facts.answering is not None:
-        settle(facts, "clarify", facts.answering[0], event.at)
-    if facts.unanswered:
-        oldest = min(facts.unanswered, key=lambda each: facts.unanswered[each][::-1])
-        facts.unanswered.pop(str(event.body.get("question", oldest)), None)
-    _oldest_question(facts)
-
-
 def _released(facts: Facts, event: Event) -> None:
     settle(facts, "release", 1, event.at)
     facts.released_at = facts.released_at or event.at
@@ -305,8 +274,9 @@ def _message_settled(facts: Facts, event: Event) -> None:
 # What the unit and others did
 
 
-def _validated(facts: Facts, _: Event) -> None:
-    facts.validated = True
+def _validated(facts: Facts, event: Event) -> None:
+    """One that came too late validates nothing: the order has to be withdrawn, and people go on being told so."""
+    facts.validated = facts.validated or corrections.validated_late(corrections.hold_of(facts), event.at) is None
 
 
 def _once(name: str) -> _Step:
@@ -325,12 +295,6 @@ def _mla_sent(facts: Facts, event: Event) -> None:
 def _announce_asked(facts: Facts, event: Event) -> None:
     number = facts.announcing[0] + 1 if facts.announcing else 1
     facts.announcing = (number, event.at, date.fromisoformat(event.body["on"]))
-
-
-def _answer_asked(facts: Facts, event: Event) -> None:
-    question = min(facts.unanswered, key=lambda each: facts.unanswered[each][::-1], default="")
-    asked = facts.unanswered.get(question, (0, event.at))[0]
-    facts.answering = (facts.answering[0] + 1 if facts.answering else 1, event.at, question, asked)
 
 
 # Telling
@@ -377,11 +341,8 @@ _STEPS: Mapping[str, _Step] = {
     "preserved": _preserved,
     "items": _heard,
     "extended": _extended,
-    "clarification": _clarification,
-    "clarification-answered": _answered,
     "message-received": _message,
     "message-settled": _message_settled,
-    "answer-asked": _answer_asked,
     "announce-asked": _announce_asked,
     "validated": _validated,
     "produced": _once("produced_at"),
@@ -394,4 +355,5 @@ _STEPS: Mapping[str, _Step] = {
     "lapsed": _lapsed,
     **custody.STEPS,
     **stops.STEPS,
+    **questions.STEPS,
 }

@@ -13,6 +13,7 @@ from datetime import date
 
 from timeline.events import Event
 from timeline.facts import Facts, settle, stopped
+from timeline.hold import Mla
 
 
 def named_since(facts: Facts, until: date | None, before: date | None) -> None:
@@ -45,8 +46,18 @@ def _stop(facts: Facts, event: Event) -> None:
     stopped(facts, event.kind, on)
 
 
+def _mla_over(mla: Mla, on: date) -> Mla:
+    """Ended on the very day: it was never received. Later: that MLA request is over, and only a new one counts."""
+    if mla.received_on == on:
+        return replace(mla, received_on=None)
+    planned_on = mla.planned_on if mla.planned_on and mla.planned_on > on else None
+    return Mla(requested_state=mla.requested_state, planned_on=planned_on)
+
+
 def _stop_ended(facts: Facts, event: Event) -> None:
     on = date.fromisoformat(event.body["on"])
+    if (received_on := facts.stops.get("mla-received")) is not None and received_on <= on:
+        facts.mla = _mla_over(facts.mla, on)
     for kind in [kind for kind, since in facts.stops.items() if since <= on]:
         del facts.stops[kind]
     facts.kept_until = None

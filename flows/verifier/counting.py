@@ -7,6 +7,7 @@
   to the next working day.
 * An **extension** is added to the previous end before any rolling, strict to strict, legal to legal.
 * What the provider says it keeps until shortens; it lengthens only where the law's period is a minimum.
+* An extension that was confirmed and never sent is **taken back** by a last day not later than the end without it.
 
 Days are counted at the provider (its zone). Everything is read from JSON as it stands.
 """
@@ -31,6 +32,10 @@ class Length(NamedTuple):
     unit: str
 
 
+_FAILED = frozenset({"outcome-unknown", "unavailable", "refused", "unsupported"})
+_OUTCOMES = _FAILED | {"intent", "sent", "absent"}
+
+
 class End(NamedTuple):
     """The last day of a hold: strict, legal before rolling, legal."""
 
@@ -41,7 +46,10 @@ class End(NamedTuple):
 
 def ends(events: Sequence[Table], terms: Table) -> tuple[End, ...]:
     """The end of the first period, then of each extension confirmed. Empty: not sent, or the law gives no period."""
-    told = _Told(events, terms)
+    return _ends(_Told(events, terms), terms)
+
+
+def _ends(told: _Told, terms: Table) -> tuple[End, ...]:
     starts, first = told.starts(), _first(terms)
     if starts is None or first is None:
         return ()
@@ -74,6 +82,7 @@ class _Told:
         self.references: set[str] = set()
         self.granted, self.heard, self.open, self.in_doubt = 0, False, False, False
         self.untils: dict[int, date] = {}
+        self.asked: dict[int, str] = {}  # each extension that was begun here: what became of it
         self.stops: dict[str, date] = {}
         self.kept_until: date | None = None
         self.items: dict[str, tuple[str, date | None]] = {}
@@ -82,6 +91,8 @@ class _Told:
 
     def _take(self, kind: str, at: datetime, body: Table) -> None:
         first_sending = body.get("action") == "send" and body.get("sequence") == 1
+        if body.get("action") == "extend" and kind in _OUTCOMES:
+            self._ask_longer(kind, body)
         if kind == "registered":
             self.entered, self.made = at, _day(body.get("made_on"))
             self.items = {each["item"]: ("pending", None) for each in body["items"]}
@@ -112,6 +123,12 @@ class _Told:
         elif kind in self.knows:
             self.stops[kind], self.kept_until = date.fromisoformat(body["on"]), None
 
+    def _ask_longer(self, kind: str, body: Table) -> None:
+        """What is known to have arrived is undone by a refusal, or by coming back undelivered, alone."""
+        arrived = self.asked.get(body["sequence"]) == "sent"
+        if not arrived or kind in {"intent", "refused"} or (kind in _FAILED and body.get("undelivered")):
+            self.asked[body["sequence"]] = kind
+
     def _hear(self, kind: str, at: datetime, body: Table) -> None:
         fresh = set(body.get("references", ())) - self.references
         split = bool(self.references) and bool(fresh) and self.received is not None
@@ -128,6 +145,7 @@ class _Told:
             self.held_from = _day(body.get("held_from")) or self.held_from
             self._named(until, self.untils.get(self.granted))
             if until:
+                self._never_extended(until)
                 self.untils[self.granted] = until
             if not body.get("items"):
                 self._found()
@@ -149,6 +167,15 @@ class _Told:
                     self._named(min(last, self.kept_until or last), before)
                 self.items[said["item"]] = said["outcome"], last or before
 
+    def _never_extended(self, until: date) -> None:
+        """It is kept no longer than without the last extension, which nobody sent: it never was."""
+        while self.granted and self.asked.get(self.granted) != "sent":
+            ends = _ends(self, self.terms)
+            if not ends or until > ends[self.granted - 1].strict_on:
+                return
+            self.untils.pop(self.granted, None)
+            self.granted -= 1
+
     def _named(self, until: date | None, before: date | None) -> None:
         """A last day, or none, that was named while a stop event kept the data: another one than before counts."""
         if self.stops and (until is None or until != before):
@@ -166,6 +193,8 @@ class _Told:
         return self.kept_until if in_time else None
 
     def _extend(self, number: int, until: date | None) -> None:
+        if number in self.asked:
+            self.asked[number] = "sent"
         if number > self.granted:
             if (first := self._first_item()) is not None:
                 self.untils[self.granted] = min(first, self.untils.get(self.granted, first))

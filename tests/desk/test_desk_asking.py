@@ -96,3 +96,22 @@ def test_a_proof_that_cannot_be_read_enters_nothing(
     result = unit("record", "sent", request, "--proof", str(path))
     assert (result.exit_code, wrong in result.stderr) == (2, True)
     assert len(unit.json("show", request)["events"]) == before
+
+
+def test_a_release_that_a_person_must_tell_is_never_said_to_be_told_by_a_sweep(unit: Unit) -> None:
+    (request,) = unit.preserve({"provider": "byhand"})
+    unit("record", "sent", request)
+    for _ in range(2):
+        result = unit("release", request, "--because", "not needed")
+        assert result.exit_code == 1, result.stderr
+        assert f"holdfast record released {request}" in result.stderr
+        assert "sweep" not in result.stderr
+    assert unit("record", "released", request).exit_code == 0
+
+
+def test_what_an_entry_sets_off_is_said_with_it(unit: Unit, european: str) -> None:
+    result = unit("record", "produced", european)
+    assert result.exit_code == 0
+    assert f"or only a part was produced: record `preserved` for {european} at once" in result.stdout
+    (row,) = unit.json("record", "preserved", european)
+    assert (row["state"], row["warnings"]) == ("in-force", [])

@@ -238,7 +238,7 @@ def test_an_entry_says_what_it_moved_and_what_is_next(unit: Unit, request_id: st
 
 def test_the_document_of_an_entry(unit: Unit, request_id: str) -> None:
     (entry,) = unit.json("record", "mla-received", request_id, "--on", "today")
-    assert set(entry) == {"request", "kind", "state", "strict_on_before", "strict_on", "next"}
+    assert set(entry) == {"request", "kind", "state", "strict_on_before", "strict_on", "warnings", "next"}
     assert (entry["state"], entry["strict_on_before"]) == ("in-force", "2027-02-18")
 
 

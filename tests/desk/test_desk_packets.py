@@ -204,6 +204,7 @@ def test_the_packet_is_the_message_that_a_person_was_last_asked_to_say(unit: Uni
 
 def test_an_extension_that_the_law_does_not_know_has_neither_packet_nor_letter(unit: Unit, tmp_path: Path) -> None:
     request = in_force(unit)
+    unit("record", "sent", request, "--action", "extend")
     unit("record", "extended", request)
     for words in (("packet", request, "--action", "extend"), ("letter", request, "--action", "extension")):
         result = unit(*words, "-o", str(tmp_path / "out"))

@@ -192,6 +192,20 @@ def test_a_provider_that_cannot_be_spoken_to_is_told_before_anything_is_register
     assert not (unit.folder / "home").exists()
 
 
+def test_what_was_added_to_a_case_that_is_registered_is_named_and_said_not_to_be_registered(unit: Unit) -> None:
+    assert unit("preserve", unit.case(mla=REACHES), "--sandbox", "--yes").exit_code == 0
+    again = unit("preserve", unit.case({}, {"provider": "byhand"}, mla=REACHES), "--sandbox", "--yes")
+    assert again.exit_code == 2
+    assert "a part of this case is registered already: nothing was registered" in again.stderr
+    assert "NOT registered, and sent by nobody: byhand (case.json: " in again.stderr
+    assert "request[1])" in again.stderr
+    assert "put that into a file of its own, with the same [case]" in again.stderr
+    assert [row["provider"] for row in unit.json("board")] == ["sandbox"]
+    alone = unit("preserve", unit.case({"provider": "byhand"}, mla=REACHES), "--sandbox", "--yes")
+    assert alone.exit_code == 1, "registered, and a person must send it"
+    assert {row["provider"] for row in unit.json("board")} == {"sandbox", "byhand"}
+
+
 def test_the_same_case_is_not_sent_a_second_time_by_mistake(unit: Unit) -> None:
     case = unit.case(mla=REACHES)
     assert unit("preserve", case, "--sandbox", "--yes").exit_code == 0

@@ -108,6 +108,22 @@ def test_work_goes_on_when_nobody_reads_any_more(unit: Unit) -> None:
     assert row["state"] == "in-force"
 
 
+@pytest.mark.parametrize("closed", [">&-", ">&- 2>&-"])
+def test_an_output_that_is_closed_from_the_start_is_no_fault(unit: Unit, closed: str) -> None:
+    (request,) = unit.preserve(mla=REACHES)
+    words = shlex.join([*COMMAND, "release", request, "--because", "not needed"])
+    done = subprocess.run(
+        ["/bin/sh", "-c", f"{words} {closed}"],
+        env=os.environ | unit.environ,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert unit.json("show", request)["state"] == "released"
+
+
 def test_a_watch_sweeps_and_stops_when_it_is_told_to(unit: Unit) -> None:
     unit.environ["HOLDFAST_CLOCK"] = ""
     assert unit("preserve", unit.case({"provider": "byhand"}, mla=REACHES), "--yes").exit_code == 1

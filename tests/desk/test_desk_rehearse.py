@@ -94,6 +94,12 @@ def test_what_only_a_person_can_send_is_rehearsed_with_people_who_take_their_tim
     assert document["present"]["told"] > 0
 
 
+def test_an_extension_that_only_a_person_can_send_is_rehearsed_too(unit: Unit) -> None:
+    unit.preserve({"provider": "byhand"})
+    ((outcome, _),) = fates(document := unit.json("rehearse"))
+    assert (outcome, document["requests"][0]["present"]["imminent_on"]) == ("in-force", "2027-05-20")
+
+
 def test_nothing_is_sent_told_or_written_and_no_account_leaves_the_ledger(
     unit: Unit, played: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

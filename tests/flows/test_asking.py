@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from unit_support import CANARY, MORNING, Unit
 
-from flows.asking import announce, answer, press
+from flows.asking import announce, answer, press, release
 from flows.chronicle import told
 from flows.erasing import erase
 from flows.planning import show
@@ -126,6 +126,7 @@ def test_an_announcement_that_cannot_be_is_refused(unit: Unit, listening: Listen
         announce(unit.office, request)
         work_on(unit.office, [request])
     if ready == "released":
+        release(unit.office, request, because="not needed")
         record(unit.office, request, Reply(kind="released", by="clerk"))
     before = len(unit.kinds(request))
     on = MORNING.date() + timedelta(days=9) if ready == "future" else None

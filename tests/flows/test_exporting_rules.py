@@ -211,6 +211,17 @@ def test_a_policy_is_read_as_it_was_kept() -> None:
     assert frozen.read_policy(frozen.keep_policy(policy)) == policy
 
 
+OF_AN_ACT: dict[str, dict[str, Any]] = {
+    "intent": {"attempt": 1, "key": "e", "channel": "api", "because": "due"},
+    "sent": {"channel": "api"},
+    "outcome-unknown": {"reason": "broke off"},
+    "unsupported": {"reason": "no such way"},
+    "refused": {"ground": "other"},
+    "absent": {},
+}
+"""What may become of an extension that was asked for."""
+
+
 def history_of(seed: int, instrument: str, zone: str) -> tuple[list[bytes], bytes]:  # noqa: PLR0912 - one for each kind
     """A random past of a request: its events' canonical bytes, and its terms.
 
@@ -241,8 +252,13 @@ def history_of(seed: int, instrument: str, zone: str) -> tuple[list[bytes], byte
         body: dict[str, Any] = {}
         stops = [each["kind"] for each in raw["instrument"]["table"].get("stop_event", ())]
         kind = draw.choice(
-            ["acknowledged", *["preserved", "extended"] * 2, "items", "polled", "stop-ended", "refused", *stops]
+            ["acknowledged", *["preserved", "extended"] * 2, "items", "polled", "stop-ended", *OF_AN_ACT, *stops]
         )
+        if kind in OF_AN_ACT:
+            body = {"action": "extend", "sequence": draw.randint(1, 3)} | OF_AN_ACT[kind]
+            body |= {"undelivered": True} if kind == "unsupported" and draw.random() < 0.5 else {}
+            if kind == "refused" and draw.random() < 0.5:
+                body |= {"action": draw.choice(["announce", "clarify"]), "sequence": 1}
         if kind in {"stop-ended", *stops}:
             body["on"] = on(-5, 70)
         if kind == "acknowledged":
@@ -265,8 +281,6 @@ def history_of(seed: int, instrument: str, zone: str) -> tuple[list[bytes], byte
             ]
         if kind == "polled":
             body = {"state": "in-force"}
-        if kind == "refused":
-            body = {"action": draw.choice(["announce", "extend", "clarify"]), "sequence": 1, "ground": "other"}
         events.append((kind, body | {"number": number}))
     lines = []
     for seq, (kind, body) in enumerate(events, 1):

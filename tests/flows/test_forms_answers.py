@@ -238,13 +238,13 @@ SETTLED: list[tuple[str, Callable[[Unit], None], str, dict[str, Any]]] = [
     ("acknowledgement", acknowledgement, "No such account", {"item": "i1"}),
     ("confirmation", confirmation, "They keep the data", {}),
     ("polls", polls, "They keep the data", {}),
-    ("extension", extension, "It is extended", {}),
+    ("extension", extension, "It is extended", {"until": "later"}),
     ("extension", extension, "They refuse to extend", {"ground": "extension-not-granted"}),
-    ("ending", ending, "They extend it all the same", {}),
+    ("ending", ending, "They extend it all the same", {"until": "later"}),
     ("ending", ending, "Release the hold", {}),
     ("ending", ending_in_brazil, "The court was asked", {"on": "today"}),
-    ("imminent", imminent, "They extend it all the same", {}),
-    ("lapsed", lapsed, "They keep it on", {}),
+    ("imminent", imminent, "They extend it all the same", {"until": "later"}),
+    ("lapsed", lapsed, "They keep it on", {"until": "later"}),
     ("late-stop", late_stop, "They keep the data", {}),
     ("late-stop", late_stop, "They keep them no longer", {}),
     ("review", review, "What kept it on is over", {"on": "today"}),
@@ -269,7 +269,9 @@ def test_an_answer_settles_its_item_and_a_second_click_enters_nothing(
 ) -> None:
     comes_about(unit)
     found = item(unit, kind)
-    more = {name: unit.office.now().date() if value == "today" else value for name, value in adds.items()}
+    ends = unit.office.hold(found.request).expiry
+    days = {"today": unit.office.now().date(), "later": ends.legal_on + timedelta(days=30) if ends else None}
+    more = {name: days.get(value, value) for name, value in adds.items()}
     press(unit, labelled(found, label), **more)
     assert not is_open(unit, found)
     before = unit.kinds(found.request)
@@ -331,6 +333,9 @@ def test_an_extension_that_is_confirmed_twice_counts_once(unit: Unit) -> None:
     extension(unit)
     request = item(unit, "extension").request
     reply = Reply(kind="extended", by="Contact team")
+    with pytest.raises(ReplyError, match="nobody is on record as having asked for extension 1"):
+        record(unit.office, request, reply, unless=answering(unit.office))
+    record(unit.office, request, Reply(kind="sent", action="extend", by="Contact team"))
     record(unit.office, request, reply, unless=answering(unit.office))
     ends = unit.office.hold(request).expiry
     for look in (answering(unit.office), None):
@@ -343,6 +348,7 @@ def test_an_extension_that_is_confirmed_twice_counts_once(unit: Unit) -> None:
 def test_another_extension_than_the_law_gives_is_entered_with_its_day(unit: Unit) -> None:
     extension(unit)
     request = item(unit, "extension").request
+    record(unit.office, request, Reply(kind="sent", action="extend", by="Contact team"))
     record(unit.office, request, Reply(kind="extended", by="Contact team"), unless=answering(unit.office))
     ends = unit.office.hold(request).expiry
     assert ends is not None

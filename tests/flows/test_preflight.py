@@ -274,3 +274,18 @@ def test_what_makes_a_hold_open_ended_is_told_where_nobody_has_read_it(tmp_path:
         " read 2026-11-21, confidence high)"
     )
     assert unverified(tmp_path, "eu.epocpr", "FR") == []
+
+
+def test_what_is_kept_in_clear_names_no_account_of_the_case(tmp_path: Path) -> None:
+    """The reference and the names of who accepts stand on the board, in messages and in the record."""
+    request = {
+        "identifiers": [{"type": "email", "value": "canary.account@example.com"}],
+        "notice_accepted_by": "canary.account@example.com",
+        "unverified_accepted_by": "Head for CANARY.account@example.com",
+    }
+    with pytest.raises(intake.CaseErrors) as raised:
+        findings(tmp_path, request, reference="re canary.account@example.com")
+    told = [str(each) for each in raised.value.problems if "names an account of the case" in each.problem]
+    places = [("case", "reference"), ("request[0]", "notice_accepted_by"), ("request[0]", "unverified_accepted_by")]
+    assert [all(word in line for word in place) for line, place in zip(told, places, strict=True)] == [True] * 3
+    assert "canary" not in " ".join(told).casefold()

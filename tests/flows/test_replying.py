@@ -71,7 +71,7 @@ def test_an_extension_that_a_person_learned_of_moves_the_end(unit: Unit, silent:
 
 
 def test_an_extension_to_an_earlier_day_is_refused(unit: Unit, silent: str) -> None:
-    with pytest.raises(ReplyError, match="is not later than the present end, 18 Feb 2027"):
+    with pytest.raises(ReplyError, match="is not later than the present end by law, 19 Feb 2027"):
         record(unit.office, silent, Reply(kind="extended", until=date(2027, 2, 1)))
 
 
@@ -141,7 +141,7 @@ def test_a_stop_event_that_the_instrument_does_not_know_is_refused(unit: Unit, s
         (Reply(kind="clarification", at=MORNING + timedelta(hours=2)), "--at lies in the future"),
         (Reply(kind="acknowledged", on=date(2025, 11, 21)), "--on 2025-11-21 lies before it was sent, 21 Nov 2026"),
         (Reply(kind="refused", ground="form", at=MORNING - timedelta(days=365)), "--at lies before it was sent"),
-        (Reply(kind="sent", at=MORNING - timedelta(days=365)), "--at lies before it was sent"),
+        (Reply(kind="sent", at=MORNING - timedelta(days=365)), "--at lies before it was registered"),
         (Reply(kind="preserved", until=date(2026, 2, 18)), "--until 2026-02-18 lies before it was sent"),
         (Reply(kind="preserved", until=date(2028, 2, 19)), "--until 2028-02-19 lies a year or more after the end"),
         (Reply(kind="extended", until=date(2206, 5, 20)), "--until 2206-05-20 lies a year or more after the end"),

@@ -638,3 +638,38 @@ def test_a_hold_that_is_over_with_its_items_released_is_a_lapse_and_not_a_wrong_
     story.add("expired", state="expired")
     assert story.decide().action is Do.LAPSE
     assert story.add("lapsed", strict_on="2027-02-18").hold.state is State.LAPSED
+
+
+def test_an_extension_never_sent_is_taken_back_by_a_last_day_of_the_hold_before_it() -> None:
+    story = Story().held().add("extended", sequence=1, held_until="2027-05-19")
+    story.add("preserved", held_until="2027-02-18")
+    assert (story.hold.granted, strict(story)) == (0, "2027-02-18")
+    assert story.hold.expiry is not None
+    assert story.hold.expiry.legal_on == date(2027, 2, 19)
+    assert Story().held().add("extended", sequence=1).add("preserved", held_until="2027-02-19").hold.granted == 1
+    assert Story().held().extended(1).add("preserved", held_until="2027-02-18").hold.granted == 1, "it was sent"
+
+
+def test_what_was_named_for_the_first_period_still_measures_an_extension_taken_back() -> None:
+    """An item's own, earlier end is kept with the period in which it was named."""
+    items = [{"item": "i1", "outcome": "preserved", "held_until": "2027-02-10"}]
+    story = Story().held().add("items", items=items).add("extended", sequence=1)
+    assert story.add("preserved", held_until="2027-02-18").hold.granted == 1, "later than what it said before"
+    assert story.add("preserved", held_until="2027-02-10").hold.granted == 0
+    assert strict(story) == "2027-02-10"
+
+
+def test_an_mla_request_received_by_mistake_leaves_nothing_behind() -> None:
+    story = Story(BUDAPEST).held().add("mla-sent", on="2026-12-01").add("mla-received", on="2026-12-06")
+    assert story.hold.state is State.OPEN_ENDED
+    story.add("stop-ended", on="2026-12-06")
+    assert (story.hold.mla.sent_on, story.hold.mla.received_on) == (date(2026, 12, 1), None)
+
+
+def test_an_mla_request_that_is_over_is_no_request_under_way() -> None:
+    """Refused or withdrawn later: a new one has to be filed, and no answer is expected of the old one."""
+    story = Story(BUDAPEST).held().add("mla-sent", on="2026-12-01").add("mla-received", on="2026-12-06")
+    story.add("stop-ended", on="2027-01-20")
+    assert (story.hold.mla.sent_on, story.hold.mla.received_on, story.hold.mla.planned_on) == (None, None, None)
+    story.add("mla-sent", on="2027-01-25")
+    assert story.hold.mla.sent_on == date(2027, 1, 25)
