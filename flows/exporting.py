@@ -18,6 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from flows.doubts import insist, look
 from flows.exporting_contents import Content, contents
 from flows.exporting_readme import readme
 from flows.exporting_verifier import verifier, version
@@ -83,9 +84,11 @@ def export(office: Office, request: str, draw: Draw, *, with_contents: bool = Fa
     Raises:
         LookupError: there is no such request.
         ReplyError: contents without a reason, or of a case that was erased.
+        HistoryLost: the ledger is not the one that its signed heads prove: nothing is recorded or signed.
         LedgerError: the ledger or its key cannot be used now, or something in it does not fit.
     """
     office.hold(request)
+    insist(look(office, office.now()))
     if with_contents:
         opened(office, request, "exact bytes and accounts for an export", because)
     now, key = office.now(), signing_key(office.vault)
