@@ -42,9 +42,10 @@ def export(
               holdfast export HF-XXXXXXXXXXXX --with-contents --because "For the court, file 12 Js 4/27"
 
     Exit status:  0 written
-                  1 written, but the head could not leave this machine in every way that is set up
+                  1 written, but the head could not leave this machine in every way that is set up, or the verifier
+                    will find an event that is dated back
                   2 no such request, no reason given, or the file is there already
-                  3 the ledger cannot be read now
+                  3 the ledger cannot be read now, or does not fit: no bundle is made
     """
     from flows.exporting import export as bundled
 
@@ -85,7 +86,7 @@ def export(
 
 def _need(bundle: Bundle) -> None:
     if bundle.told:
-        raise needs_person("the bundle is written, but its head did not leave this machine everywhere:", *bundle.told)
+        raise needs_person("needs a person: the bundle is written, but:", *(f"  {each}" for each in bundle.told))
 
 
 def _write(content: bytes, target: Path) -> None:
