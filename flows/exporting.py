@@ -67,7 +67,7 @@ class Bundle:
     archive: bytes = field(repr=False)
     files: int
     verifier: str  # SHA-256 of verify.py, hex
-    told: tuple[str, ...] = ()  # what a person must know: a way failed in which the head leaves, an event is dated back
+    told: tuple[str, ...] = ()  # what a person must know: the head could not leave, an event is dated back
 
 
 Draw = Callable[[Material], Mapping[str, bytes]]
@@ -151,7 +151,8 @@ def _until(head: Head, lines: Iterable[str]) -> list[str]:
         for each in read.values()
         if isinstance(each, Head) and (each.events, each.at) > (head.events, head.at)
     }
-    return [text for text, each in read.items() if (each.head if isinstance(each, Stamp) else each.digest) not in newer]
+    of = {text: each.head if isinstance(each, Stamp) else each.digest for text, each in read.items()}
+    return [text for text, digest in of.items() if digest not in newer]
 
 
 def _checked(files: Mapping[str, bytes]) -> list[str]:

@@ -33,8 +33,8 @@ PROVES = (
 )
 PROVES_NOT = (
     "that what a person entered is true: only who entered it, and when.",
-    "that the days begin and end where they do: the time zone is the one that the unit put into the bundle. It is told"
-    " where this machine's differs.",
+    "that the days begin and end where they do: the time zone is the one that the unit put into the bundle. Where"
+    " this machine's differs, it is told.",
     "whose key it is: compare its fingerprint with what the unit published.",
     "that index.html says what the record says: it is drawn for reading; that the unit signed it was checked.",
     "that the unit put all events of the request into the bundle: it signs the list of them, and a later bundle"
@@ -122,7 +122,7 @@ def _words(words: Sequence[str]) -> argparse.Namespace:
         prog="verify.py", description="Check a bundle that Holdfast exported. Needs no network and nothing installed."
     )
     parser.add_argument("bundle", nargs="?", type=Path, help="the zip file, or the folder it was unpacked into")
-    parser.add_argument("--key", default="", help="the unit's public key (base64, PEM, a file with it) or its fingerprint")
+    parser.add_argument("--key", default="", help="the unit's public key (base64, PEM, a file) or its fingerprint")
     parser.add_argument("--head", action="append", default=[], type=Path, help="a file with a head kept elsewhere")
     parser.add_argument("--json", action="store_true", help="one JSON document instead of text")
     return parser.parse_args(words)

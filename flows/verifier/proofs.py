@@ -287,7 +287,7 @@ def dated(read: Read) -> Check:
 
 
 def _set_back(head: Table, read: Read) -> bool:
-    """Whether the heads themselves show that the clock was set back after this one: a later one is dated before it."""
+    """Whether the heads show that the clock was set back after this one: a later one is dated before it."""
     at = datetime.fromisoformat(head["at"])
     return any(
         each["events"] >= head["events"] and at - datetime.fromisoformat(each["at"]) > SLACK for each in read.heads

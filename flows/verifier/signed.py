@@ -61,7 +61,7 @@ def known(text: str) -> str:
         key = key[len(_DER) :]
     if len(key) != 32:  # noqa: PLR2004 - RFC 8032, 5.1.5
         raise Wrong(
-            "is no key: expected the unit's public key (base64, PEM, or a file with it), or its fingerprint of 32 digits"
+            "is no key: expected the unit's public key (base64, PEM, or a file with it), or the fingerprint"
         )
     return base64.b64encode(key).decode()
 

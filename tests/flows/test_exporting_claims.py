@@ -68,19 +68,19 @@ def run(folder: Path, *words: str, before: str = "") -> subprocess.CompletedProc
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "said"),
+    ("fact", "said"),
     [
-        ("sandbox", False, "sandbox: it says False, identity.json says True"),
-        ("case", "CY-1999-0001", "case: it says 'CY-1999-0001', the first event says 'CY-2026-0412'"),
-        ("at", "2026-11-21T09:00:00.000000Z", "at: it says '2026-11-21T09:00:00.000000Z', record.json says"),
-        ("head", "0" * 64, "head: it is not the newest head's SHA-256"),
+        ({"sandbox": False}, "sandbox: it says False, identity.json says True"),
+        ({"case": "CY-1999-0001"}, "case: it says 'CY-1999-0001', the first event says 'CY-2026-0412'"),
+        ({"at": "2026-11-21T09:00:00.000000Z"}, "at: it says '2026-11-21T09:00:00.000000Z', record.json says"),
+        ({"head": "0" * 64}, "head: it is not the newest head's SHA-256"),
     ],
 )
 def test_a_fact_of_the_manifest_that_nothing_proves_is_named(
-    past: Past, bundle: Files, tmp_path: Path, name: str, value: object, said: str
+    past: Past, bundle: Files, tmp_path: Path, fact: dict[str, Any], said: str
 ) -> None:
     assert verify(forged(past, bundle), tmp_path, status=0)
-    document = verify(forged(past, bundle, lambda manifest: manifest.update({name: value})), tmp_path, status=1)
+    document = verify(forged(past, bundle, lambda manifest: manifest.update(fact)), tmp_path, status=1)
     assert any(each.startswith(f"manifest.json: {said}") for each in findings(document)), findings(document)
 
 
@@ -94,9 +94,7 @@ def test_a_trial_is_told_as_one_whatever_the_manifest_says(past: Past, bundle: F
 
 
 @pytest.mark.parametrize("content", [b"", b"\n \n", b'{"format":"holdfast-stamp/1"}\n'])
-def test_a_file_without_a_head_is_not_taken_for_one_that_fits(
-    bundle: Files, tmp_path: Path, content: bytes
-) -> None:
+def test_a_file_without_a_head_is_not_taken_for_one_that_fits(bundle: Files, tmp_path: Path, content: bytes) -> None:
     (tmp_path / "kept.jsonl").write_bytes(bundle["heads.jsonl"])
     (tmp_path / "empty.jsonl").write_bytes(content)
     for words in (("--head", "empty.jsonl"), ("--head", "kept.jsonl", "--head", "empty.jsonl")):
@@ -104,9 +102,7 @@ def test_a_file_without_a_head_is_not_taken_for_one_that_fits(
         assert any("has no signed head in it" in each for each in findings(document))
 
 
-def test_a_file_of_heads_of_another_ledger_is_not_excused_by_one_that_fits(
-    bundle: Files, tmp_path: Path
-) -> None:
+def test_a_file_of_heads_of_another_ledger_is_not_excused_by_one_that_fits(bundle: Files, tmp_path: Path) -> None:
     other = Unit(tmp_path / "other")
     other.play("alpha")
     other.preserve()

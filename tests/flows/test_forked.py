@@ -31,8 +31,8 @@ def unit(tmp_path: Path) -> Iterator[Unit]:
 
 
 def copied(unit: Unit, name: str) -> Path:
-    copy = unit.folder / name
-    with closing(sqlite3.connect(unit.office.settings.ledger_path)) as source, closing(sqlite3.connect(copy)) as target:
+    copy, path = unit.folder / name, unit.office.settings.ledger_path
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(copy)) as target:
         source.backup(target)
     return copy
 
@@ -71,7 +71,8 @@ def fork(unit: Unit, request: str) -> None:
 
 def test_nothing_is_signed_taken_out_or_recorded_over_a_restored_backup(unit: Unit) -> None:
     request, _ = restored_old(unit)
-    lines, kinds, kept = path_of(unit.office.settings).read_text(), unit.kinds(request), heads.signed(unit.office.ledger)
+    lines, kinds = path_of(unit.office.settings).read_text(), unit.kinds(request)
+    kept = heads.signed(unit.office.ledger)
     for contents in (False, True):
         with pytest.raises(doubts.HistoryLost):
             export(unit.office, request, draw, with_contents=contents, because="for the court")
