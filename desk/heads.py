@@ -151,8 +151,9 @@ def check(file: Path, as_json: bool) -> None:
         found = compared(office, [source(file)])
     if as_json:
         say_json(table(found))
-    if not found.seen and not found.wrong:
-        raise wrong(f"{file}: no head of this ledger stands there", *_others(found))
+    if not found.seen:
+        unread = [f"  {each}" for each in found.wrong[:6]]
+        raise wrong(f"{file}: no head of this ledger stands there", *unread, *_others(found))
     if not as_json:
         for line in in_words(found):
             say(line)

@@ -211,8 +211,7 @@ class Vault:
             if not bare:
                 raise LedgerUnusable(f"the key for {purpose} is missing in the ledger: restore a backup")
             return held.master.derive(purpose)
-        bound = {"key": purpose, "master": stored.master}
-        return self._opened(stored.wrapped, bound, f"key for {purpose}")
+        return self._opened(stored.wrapped, {"key": purpose, "master": stored.master}, f"key for {purpose}")
 
     def rotate(self, new: MasterKey) -> int:
         """Wrap every key anew with another master key, in one step: all of them or none. Gives the number of cases.

@@ -60,9 +60,7 @@ def known(text: str) -> str:
     if key.startswith(_DER):
         key = key[len(_DER) :]
     if len(key) != 32:  # noqa: PLR2004 - RFC 8032, 5.1.5
-        raise Wrong(
-            "is no key: expected the unit's public key (base64, PEM, or a file with it), or the fingerprint"
-        )
+        raise Wrong("is no key: expected the unit's public key (base64, PEM, or a file with it), or the fingerprint")
     return base64.b64encode(key).decode()
 
 
