@@ -162,6 +162,8 @@ def erase(case: str, *, because: str, by: str, open_too: bool, yes: bool, as_jso
 
 def _erased(done: Erasure, *, as_json: bool) -> None:
     """Say what became of it; end with what is left to a person."""
+    from flows.words import moment
+
     if as_json:
         say_json(
             {
@@ -174,7 +176,9 @@ def _erased(done: Erasure, *, as_json: bool) -> None:
             }
         )
     elif not done.waits:
-        say(f"Case {done.case} is erased: what was sealed for its {number(len(done.requests), 'request')} is lost.")
+        is_erased = f"was erased on {moment(done.before)} already" if done.before else "is erased"
+        count = number(len(done.requests), "request")
+        say(f"Case {done.case} {is_erased}: what was sealed for its {count} is lost.")
         say("Backups and exports made before still hold it, until they are destroyed (docs/custody.md).")
     if done.waits:
         raise needs_person(

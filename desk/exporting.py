@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from desk.endings import needs_person, wrong
+from desk.endings import later, needs_person, wrong
 from desk.speaking import say, say_json
 from desk.typed import REQUEST, as_json, opened
 
 if TYPE_CHECKING:
     from flows.exporting import Bundle, Material
+
+
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS)
+"""What is wrong with the disk and not with what was typed."""
 
 
 @click.command()
@@ -42,9 +47,10 @@ def export(
               holdfast export HF-XXXXXXXXXXXX --with-contents --because "For the court, file 12 Js 4/27"
 
     Exit status:  0 written
-                  1 written, but the head could not leave this machine in every way that is set up
+                  1 written, but the head could not leave this machine in every way that is set up, or the verifier
+                    will find an event that is dated back
                   2 no such request, no reason given, or the file is there already
-                  3 the ledger cannot be read now
+                  3 the ledger cannot be read now, or does not fit: no bundle is made
     """
     from flows.exporting import export as bundled
 
@@ -68,7 +74,7 @@ def export(
 
     with opened() as office:
         bundle = bundled(office, request, draw, with_contents=with_contents, because=because)
-    _write(bundle.archive, target)
+    _write(bundle.archive, target, recorded=with_contents)
     if as_json:
         say_json(_document(bundle, target))
         _need(bundle)
@@ -85,14 +91,14 @@ def export(
 
 def _need(bundle: Bundle) -> None:
     if bundle.told:
-        raise needs_person("the bundle is written, but its head did not leave this machine everywhere:", *bundle.told)
+        raise needs_person("needs a person: the bundle is written, but:", *(f"  {each}" for each in bundle.told))
 
 
-def _write(content: bytes, target: Path) -> None:
+def _write(content: bytes, target: Path, *, recorded: bool) -> None:
     """Write the bundle whole or not at all, for this user's eyes only.
 
     Raises:
-        Ending: it is there already, or cannot be written.
+        Ending: it is there already, or cannot be written. `recorded`: that contents were taken out is, all the same.
     """
     from ledger.files import appearing
 
@@ -102,7 +108,9 @@ def _write(content: bytes, target: Path) -> None:
     except FileExistsError:
         raise wrong(f"{target} is there already: nothing was written", "  choose another name with -o") from None
     except OSError as error:
-        raise wrong(f"{target}: cannot be written: {error.strerror or error}") from error
+        ending = later if error.errno in _DISK else wrong
+        more = ["  that you took the contents out is recorded already"] if recorded else []
+        raise ending(f"{target}: cannot be written: {error.strerror or error}", *more) from error
 
 
 def _document(bundle: Bundle, target: Path) -> dict[str, object]:

@@ -116,13 +116,10 @@ def sign(as_json: bool) -> None:
                   1 signed, but it could not go everywhere: the next sweep tries again
                   3 it cannot be signed now
     """
-    from flows.doubts import insist, look
     from flows.heads import Note, sign_now
 
     with opened() as office:
-        now = office.now()
-        insist(look(office, now))
-        head, failures = sign_now(office, now)
+        head, failures = sign_now(office, office.now())
         told = _told(office, head, Note.of(office).waiting.get(head.text(), []))
     if as_json:
         say_json(told)
@@ -154,8 +151,9 @@ def check(file: Path, as_json: bool) -> None:
         found = compared(office, [source(file)])
     if as_json:
         say_json(table(found))
-    if not found.seen and not found.wrong:
-        raise wrong(f"{file}: no head of this ledger stands there", *_others(found))
+    if not found.seen:
+        unread = [f"  {each}" for each in found.wrong[:6]]
+        raise wrong(f"{file}: no head of this ledger stands there", *unread, *_others(found))
     if not as_json:
         for line in in_words(found):
             say(line)

@@ -1,6 +1,6 @@
 """Whether the ledger that was opened is the one that was left: looked at whenever an office opens, in a millisecond.
 
-The newest head in the file of heads must fit the ledger. Where it does not, the ledger was restored from an old
+The newest heads in the file of heads must fit the ledger. Where one does not, the ledger was restored from an old
 backup, or its record was rewritten: then nothing is sent before a person has said how it goes on (`flows.restored`),
 since what was sent after the backup is not known here. A clock that was set back is only told: every act is still
 recorded in its order, and what is due later waits.
@@ -14,12 +14,15 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.headfile import newest, path_of
+from flows.headfile import path_of, standing
 from ledger.heads import Head, HeadError, check, public_key, signing_key
-from ledger.interface import Ledger, LedgerUnusable
+from ledger.interface import Ledger, LedgerDamaged, LedgerUnusable
 
 if TYPE_CHECKING:
     from flows.office import Office
+
+HELD = 8
+"""So many of the newest heads are held against the ledger: of a history that forked, the newest alone may fit."""
 
 BACK = timedelta(minutes=1)
 """A clock that is so far behind what was recorded was set back; less is what machines differ by."""
@@ -53,20 +56,22 @@ def look(office: Office, now: datetime) -> Doubts:
     clock, file = clock_back(office, now), ""
     written = _was_written(office, path)  # asked before the file is read: another process may be writing it just now
     try:
-        head = newest(path, ledger.identity.ledger)
+        heads = standing(path, ledger.identity.ledger)
+        head = heads[0] if heads else None
         if head is not None and (why := _not_ours(office, head)):
             file = f"{path}: its newest head of this ledger (event {head.events}) is not ours: {why}"
             file += f"; `holdfast heads check {path}` looks at all of them"
-            head = newest(path, ledger.identity.ledger, unless=lambda each: bool(_not_ours(office, each)))
+            heads = standing(path, ledger.identity.ledger, unless=lambda each: bool(_not_ours(office, each)))
     except OSError as error:
         return Doubts(clock=clock, file=f"{path}: the file of heads cannot be read: {error.strerror or error}")
-    if head is None and not file and written:
+    if not heads and not file and written:
         file = (
             f"{path}: no signed head of this ledger stands there any more: was it moved, is its disk missing? Until"
         )
         file += " one does, a restored backup would not be noticed; `holdfast heads sign` writes it anew"
-    if head is not None and (wrong := misfit(ledger, head)):
-        return Doubts(clock=clock, file=file, history=_history(wrong, str(path)), head=head)
+    for head in heads[:HELD]:
+        if (wrong := misfit(ledger, head)) and not _not_ours(office, head):
+            return Doubts(clock=clock, file=file, history=_history(wrong, str(path)), head=head)
     return Doubts(clock=clock, file=file)
 
 
@@ -93,7 +98,7 @@ def _not_ours(office: Office, head: Head) -> str:
 
 
 def misfit(ledger: Ledger, head: Head) -> str:
-    """How a head does not fit the ledger as it stands, "" if it fits."""
+    """How a head does not fit the ledger as it stands, "" if it fits. `LedgerError`: that cannot be read now."""
     of = f"the signed head of event {head.events} of {head.at:%Y-%m-%d %H:%M} UTC"
     try:
         events, _ = ledger.head()
@@ -101,7 +106,7 @@ def misfit(ledger: Ledger, head: Head) -> str:
             return f"{of} is newer than this ledger, which ends with event {events}"
         if ledger.root_at(head.events) != head.root:
             return f"{of} does not fit: what was recorded up to there is not what stands there now"
-    except LedgerUnusable as error:
+    except LedgerDamaged as error:
         return f"{of} cannot be compared: {error}"
     return ""
 

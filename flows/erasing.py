@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from flows import four_eyes
@@ -51,7 +52,8 @@ class StillOpen(ReplyError):
 class Erasure:
     """What became of it. `waits`: for a second person, and nothing was erased.
 
-    `open_too`: requests that were open; `held` are those of them that the provider may hold: a person has to tell it.
+    `open_too`: requests that were open; `held`: those that the provider may hold, also from an erasing before this: a
+    person has to tell it. `before`: since when all of it had been erased already; None if it was now.
     `files`: folders of packets that were taken out for the case and are still on this machine.
     """
 
@@ -61,6 +63,7 @@ class Erasure:
     held: tuple[str, ...] = ()
     files: tuple[Path, ...] = ()
     waits: bool = False
+    before: datetime | None = None
 
 
 def erase(office: Office, case: str, *, because: str, by: str = "", open_too: bool = False) -> Erasure:
@@ -197,6 +200,7 @@ def _carry_out(
     `approved` is what was asked for, where it took two people, and `by` whose approval it is.
     """
     opened: list[str] = []
+    already = [office.hold(each).erased_at for each in of_case(office, case)]
     while left := [each for each in of_case(office, case) if office.hold(each).erased_at is None]:
         opened += [each.request for each in open_requests(office, left)]
         with _leased(office, left) as claims:
@@ -207,9 +211,16 @@ def _carry_out(
         if office.hold(each).erased_at is None and not key_is_left(office, each):
             office.append(each, [("erased", body)])  # registered between the last look and the end of the key
     requests = of_case(office, case)
-    held = [each for each in opened if duties(office.hold(each), office.policy)]
-    files = tuple(_files(office, requests))
-    return Erasure(case=case, requests=requests, open_too=tuple(opened), held=tuple(held), files=files)
+    held = [each for each in requests if duties(office.hold(each), office.policy)]
+    before = None if None in already else max(each for each in already if each)
+    return Erasure(
+        case=case,
+        requests=requests,
+        open_too=tuple(opened),
+        held=tuple(held),
+        files=tuple(_files(office, requests)),
+        before=before,
+    )
 
 
 def _record(

@@ -12,19 +12,23 @@ import io
 import json
 import zipfile
 import zoneinfo
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from flows.doubts import insist, look
 from flows.exporting_contents import Content, contents
 from flows.exporting_readme import readme
 from flows.exporting_verifier import verifier, version
 from flows.heads import sign_now
 from flows.office import Office
 from flows.opening import opened
+from flows.verifier.bundle import Bundle as Checked
+from flows.verifier.command import check_all
 from flows.verifier.frozen import keep_policy, read_policy, read_terms
+from flows.verifier.proofs import DATED
 from flows.verifier.replay import replay
 from flows.verifier.signed import BUNDLE, canonical, fingerprint
 from ledger.canonical import instant
@@ -63,7 +67,7 @@ class Bundle:
     archive: bytes = field(repr=False)
     files: int
     verifier: str  # SHA-256 of verify.py, hex
-    told: tuple[str, ...] = ()  # what a person must know: a way in which the head should leave the machine failed
+    told: tuple[str, ...] = ()  # what a person must know: the head could not leave, an event is dated back
 
 
 Draw = Callable[[Material], Mapping[str, bytes]]
@@ -83,9 +87,11 @@ def export(office: Office, request: str, draw: Draw, *, with_contents: bool = Fa
     Raises:
         LookupError: there is no such request.
         ReplyError: contents without a reason, or of a case that was erased.
+        HistoryLost: the ledger is not the one that its signed heads prove: nothing is recorded or signed.
         LedgerError: the ledger or its key cannot be used now, or something in it does not fit.
     """
     office.hold(request)
+    insist(look(office, office.now()))
     if with_contents:
         opened(office, request, "exact bytes and accounts for an export", because)
     now, key = office.now(), signing_key(office.vault)
@@ -95,7 +101,7 @@ def export(office: Office, request: str, draw: Draw, *, with_contents: bool = Fa
     lines = [each.content() for each in office.ledger.records(request) if each.seq <= head.events]
     events = tuple(json.loads(line) for line in lines)
     frozen = office.ledger.kept(str(events[0]["body"]["terms"]))
-    policy, heads = keep_policy(office.policy), list(office.ledger.heads())
+    policy, heads = keep_policy(office.policy), _until(head, office.ledger.heads())
     record = replay(lines, read_terms(frozen), read_policy(policy), now)
     found = tuple(contents(office, events)) if with_contents else ()
     terms = json.loads(frozen)
@@ -132,8 +138,35 @@ def export(office: Office, request: str, draw: Draw, *, with_contents: bool = Fa
     manifest = _manifest(office, material, files)
     signature = base64.b64encode(key.sign(canonical(manifest))).decode()
     files["manifest.json"] = canonical(manifest | {"signature": signature}) + b"\n"
+    told += _checked(files)
     digest = hashlib.sha256(files["verify.py"]).hexdigest()
     return Bundle(material=material, archive=_zip(files, now), files=len(files), verifier=digest, told=tuple(told))
+
+
+def _until(head: Head, lines: Iterable[str]) -> list[str]:
+    """The heads up to that one, and their stamps: others may sign newer ones while a bundle is made."""
+    read = {text: read_line(text) for text in lines}
+    newer = {
+        each.digest
+        for each in read.values()
+        if isinstance(each, Head) and (each.events, each.at) > (head.events, head.at)
+    }
+    of = {text: each.head if isinstance(each, Stamp) else each.digest for text, each in read.items()}
+    return [text for text, digest in of.items() if digest not in newer]
+
+
+def _checked(files: Mapping[str, bytes]) -> list[str]:
+    """Hold the bundle against its own verifier, before it is out; gives what a person must know of it.
+
+    Raises:
+        LedgerError: it would not verify.
+    """
+    _, checks = check_all(Checked(files=files))
+    told = [finding for check in checks for finding in check.findings if check.what == DATED]
+    if wrong := [finding for check in checks for finding in check.findings if check.what != DATED]:
+        more = f", and {len(wrong) - 1:,} more" if wrong[1:] else ""
+        raise LedgerError(f"no bundle was made, since it would not verify: {wrong[0]}{more}: run `holdfast verify`")
+    return [f"the bundle's verifier will find: {each}" for each in told]
 
 
 def _tree(office: Office, head: Head, heads: list[str], seqs: list[int]) -> Table:

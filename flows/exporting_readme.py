@@ -20,9 +20,11 @@ Open index.html to read it. To check it, with nothing installed but Python 3.11 
 
     python3 verify.py
 
-in this folder, or `python3 verify.py BUNDLE.zip`. Status 0: all fits; 1: what does not fit is named; 2: no bundle.
+in this folder, or `python3 verify.py BUNDLE.zip`. Status 0: all fits; 1: what does not fit is named; 2: it could not
+be checked: no bundle, an older Python, a full disk.
 
-    --key KEY      the unit's public key (base64) or its fingerprint, where you have it from elsewhere
+    --key KEY      the unit's public key (base64, PEM, or a file with it) or its fingerprint, where you have it from
+                   elsewhere
     --head FILE    a signed head that you or somebody else kept: mailed, printed, time-stamped
     --json         one JSON document instead of text
 

@@ -19,7 +19,7 @@ BEGINNING = '''\
 """Checks a bundle that Holdfast exported: python3 verify.py [BUNDLE] [--key KEY] [--head FILE] [--json]
 
 One file, Python 3.11 or later, its standard library only; no network. BUNDLE is the zip file or the folder it was
-unpacked into; left out, the folder this file lies in. Status 0: all fits; 1: something does not; 2: it is no bundle.
+unpacked into; left out, the folder this file lies in. Status 0: all fits; 1: something does not; 2: not checked.
 
 What follows are the sources of Holdfast {version} that it computes with, in full: the checks (flows/verifier), and
 the rules by which states and dates follow from events (timeline). The last lines of the file load and run them.
@@ -28,7 +28,8 @@ the rules by which states and dates follow from events (timeline). The last line
 import sys
 
 if sys.version_info < (3, 11):
-    sys.exit("verify: Python 3.11 or later is needed, this is " + sys.version.split()[0])
+    print("verify: Python 3.11 or later is needed, this is " + sys.version.split()[0], file=sys.stderr)
+    sys.exit(2)
 if __name__ == "__main__" and not sys.flags.safe_path:
     del sys.path[0]  # this file's folder: nothing in a bundle may take the place of a module of Python's own
 

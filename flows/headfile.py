@@ -112,12 +112,12 @@ def _line(raw: bytes) -> Line | None:
     return _found(0, raw).line
 
 
-def newest(path: Path, ledger: str, *, unless: Callable[[Head], bool] = lambda _: False) -> Head | None:
-    """The newest head of a ledger in the file, of those that `unless` does not leave out; signatures are not checked.
+def standing(path: Path, ledger: str, *, unless: Callable[[Head], bool] = lambda _: False) -> list[Head]:
+    """The heads of a ledger in the file, newest first, but for those that `unless` leaves out.
 
     The newest has the most events, wherever it stands: an older line that is added once more must not hide it. Heads
-    that an acceptance gave up are left out. None if there is none. Looked at is the file's end, as long as one is
-    there.
+    that an acceptance gave up are left out; signatures are not checked. Looked at is the file's end, as long as one
+    is there.
 
     Raises:
         OSError: it cannot be read.
@@ -125,16 +125,16 @@ def newest(path: Path, ledger: str, *, unless: Callable[[Head], bool] = lambda _
     try:
         size = path.stat().st_size
     except FileNotFoundError:
-        return None
+        return []
     for start in dict.fromkeys((max(0, size - TAIL), 0)):
         with path.open("rb") as file:
             file.seek(start)
             lines = file.read().splitlines()
         found = (_line(raw) for raw in dict.fromkeys(lines[1:] if start else lines) if raw.strip())
         heads = [line for line in found if isinstance(line, Head) and line.ledger == ledger and not unless(line)]
-        if standing := not_given_up(heads):
-            return max(standing, key=lambda head: (head.events, head.at))
-    return None
+        if left := not_given_up(heads):
+            return sorted(left, key=lambda head: (head.events, head.at), reverse=True)
+    return []
 
 
 def not_given_up(heads: Sequence[Head]) -> list[Head]:

@@ -17,7 +17,7 @@ from email.message import EmailMessage
 from typing import Any
 
 from flows import headfile
-from flows.doubts import BACK, Doubts, look, misfit
+from flows.doubts import BACK, Doubts, insist, look, misfit
 from flows.office import Office
 from flows.stamping import NotStamped, is_configured, stamp
 from flows.telling import Notice, deliver, in_words, post
@@ -167,8 +167,11 @@ def sign_now(office: Office, now: datetime) -> tuple[Head, list[str]]:
     """Sign a head now, due or not, and bring it out. Gives it with what failed.
 
     Raises:
+        HistoryLost: the ledger is not the one that its newest heads prove. A head of it, signed now, would take
+            their place, and hide from then on that a history was lost.
         LedgerError: it cannot be signed now; says why.
     """
+    insist(look(office, now))
     note = Note.of(office)
     if (kept := signed(office.ledger)) and kept[-1] != note.newest:
         _take_over(office, note, kept)

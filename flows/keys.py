@@ -12,7 +12,7 @@ from pathlib import Path
 
 from flows.erasing import unfinished
 from flows.office import Office
-from ledger.interface import Json, LedgerBusy
+from ledger.interface import Json, LedgerBusy, LedgerUnusable
 from ledger.vault import VARIABLE, Keyring
 
 _BEAT = "keys-rotated"
@@ -63,7 +63,11 @@ def check(office: Office) -> Iterator[str]:
     yield from office.vault.wrong()
     for case in unfinished(office):
         yield f"case {case} is recorded as erased and its key is still there: `holdfast erase {case}` completes it"
-    waiting = keys.waiting()
+    waiting = None
+    try:
+        waiting = keys.waiting()
+    except LedgerUnusable as error:
+        yield str(error)
     if waiting is not None and waiting.id == office.vault.master:
         yield f"the ledger uses the key in {keys.next_path}: put it in the place of {VARIABLE}, then delete the file"
     elif waiting is not None:

@@ -19,7 +19,7 @@ from flows.doubts import misfit
 from flows.office import Office
 from flows.stamping import authority
 from ledger.heads import Accepted, Head, HeadError, Stamp, check, public_key, read_line, signing_key
-from ledger.interface import Ledger, LedgerUnusable
+from ledger.interface import Ledger, LedgerDamaged
 from ledger.tree import check_consistency
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def _tied(ledger: Ledger, heads: Sequence[Head]) -> int:
     for before, after in pairwise(heads):
         try:
             proof = [bytes.fromhex(each) for each in ledger.consistency(before.events, after.events)]
-        except LedgerUnusable:  # the tree is damaged between them
+        except LedgerDamaged:  # the tree is damaged between them
             continue
         roots = bytes.fromhex(before.root), bytes.fromhex(after.root)
         count += check_consistency(before.events + 1, after.events + 1, *roots, proof)

@@ -117,6 +117,10 @@ class Settings:
         return self.simulated or datetime.now(UTC)
 
 
+_YEARS = range(1900, 3000)
+"""Beyond these, days that are counted from an instant end where no calendar of Python's does."""
+
+
 def read_instant(text: str, name: str) -> datetime:
     """An RFC 3339 instant with an offset, in UTC.
 
@@ -125,6 +129,8 @@ def read_instant(text: str, name: str) -> datetime:
     """
     try:
         moment = datetime.fromisoformat(text)
+        if moment.year not in _YEARS:
+            raise SettingsError(f"{name}: expected an instant in a year from 1900 to 2999, found {text!r}")
     except ValueError:
         moment = None
     if moment is None or moment.utcoffset() is None:

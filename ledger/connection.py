@@ -16,7 +16,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from weakref import WeakSet
 
-from ledger.interface import LedgerBusy, LedgerError, LedgerUnusable
+from ledger.interface import LedgerBusy, LedgerDamaged, LedgerError, LedgerUnusable
 
 
 class _Held:
@@ -58,7 +58,8 @@ def in_words(path: Path, error: sqlite3.Error) -> LedgerError:
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return LedgerBusy(f"{path}: {_SAID[code]}; nothing was written")
     if code in _SAID:
-        return LedgerUnusable(f"{path}: {_SAID[code]}; nothing was written ({error})")
+        kind = LedgerDamaged if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) else LedgerUnusable
+        return kind(f"{path}: {_SAID[code]}; nothing was written ({error})")
     return LedgerError(f"{path}: {error}; nothing was written")
 
 

@@ -145,6 +145,10 @@ class LedgerUnusable(LedgerError):
     """Cannot be used as it is: read-only, full, corrupt, a newer schema, a missing or wrong key."""
 
 
+class LedgerDamaged(LedgerUnusable):
+    """What is stored there is not what was written: keep a copy, run verify, restore a backup."""
+
+
 class Duplicate(LedgerError):
     """The same intent (request, action, sequence, attempt) is already recorded. Read the history and decide anew."""
 

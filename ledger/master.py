@@ -24,6 +24,8 @@ from ledger.interface import LedgerUnusable
 
 VARIABLE = "HOLDFAST_MASTER_KEY"
 KEY_BYTES = 32
+_REMEDY = "restore it from its backup"
+_AGAIN = "copy it again, or delete it if the ledger does not use it yet"
 _NAMED = 8  # characters of a key's id in the name of its file
 
 
@@ -48,14 +50,16 @@ class MasterKey:
         return HKDF(algorithm=SHA256(), length=KEY_BYTES, salt=None, info=info).derive(self.secret)
 
     @classmethod
-    def load(cls, path: Path, environ: Mapping[str, str]) -> MasterKey:
+    def load(cls, path: Path, environ: Mapping[str, str], *, remedy: str = _REMEDY) -> MasterKey:
         """The key from the environment variable HOLDFAST_MASTER_KEY if it is set, else from the file; both base64.
+
+        `remedy` is what a person does about a damaged file.
 
         Raises:
             LedgerUnusable: there is none, others may read the file, or it is not 32 bytes in base64.
         """
         if text := environ.get(VARIABLE, "").strip():
-            return cls._decoded(text, f"the environment variable {VARIABLE}")
+            return cls._decoded(text, f"the environment variable {VARIABLE}", _REMEDY)
         try:
             with path.open("rb") as file:
                 mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
@@ -71,7 +75,7 @@ class MasterKey:
             raise LedgerUnusable(
                 f"{path}: others may read the master key (mode {mode:04o}): chmod 600 it, and consider who may have"
             )
-        return cls._decoded(content.decode("ascii", "replace").strip(), str(path))
+        return cls._decoded(content.decode("ascii", "replace").strip(), str(path), remedy)
 
     @classmethod
     def create(cls, path: Path) -> MasterKey:
@@ -91,15 +95,14 @@ class MasterKey:
         return key
 
     @classmethod
-    def _decoded(cls, text: str, where: str) -> MasterKey:
+    def _decoded(cls, text: str, where: str, remedy: str) -> MasterKey:
         try:
             secret = base64.b64decode(text, validate=True)
         except (binascii.Error, ValueError):
-            raise LedgerUnusable(f"{where}: the master key is not base64: restore it from its backup") from None
+            raise LedgerUnusable(f"{where}: the master key is not base64: {remedy}") from None
         if len(secret) != KEY_BYTES:
             raise LedgerUnusable(
-                f"{where}: a master key is {KEY_BYTES} bytes in base64, this one is {len(secret)}: "
-                "restore it from its backup"
+                f"{where}: a master key is {KEY_BYTES} bytes in base64, this one is {len(secret)}: {remedy}"
             )
         return cls(secret=secret)
 
@@ -150,11 +153,17 @@ class Keyring:
 
     def waiting(self) -> MasterKey | None:
         """The next key; None where none waits. `LedgerUnusable`: its file is not as it must be."""
-        return MasterKey.load(self.next_path, {}) if self.next_path.exists() else None
+        try:
+            return MasterKey.load(self.next_path, {}, remedy=_AGAIN) if self.next_path.exists() else None
+        except LedgerUnusable:
+            if self.next_path.exists():
+                raise
+            return None  # another process has just put it into its place
 
     def find(self, id_: str) -> MasterKey | None:
-        """The key of that id, if it is the current one or the next."""
-        for key in (self.current(), self.waiting()):
+        """The key of that id, if it is the current one or the next, which may become the current one meanwhile."""
+        for read in (self.current, self.waiting, self.current):
+            key = read()
             if key is not None and key.id == id_:
                 return key
         return None
@@ -176,7 +185,10 @@ class Keyring:
         Raises:
             LedgerUnusable: the files cannot be moved; the ledger can be used all the same.
         """
-        new = self.waiting()
+        try:
+            new = self.waiting()
+        except LedgerUnusable:
+            return  # so it is another one that is used; who wants to change to this one is told
         if new is None or new.id != id_ or self.in_environment:
             return
         try:

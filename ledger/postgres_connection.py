@@ -22,7 +22,7 @@ from psycopg import Connection
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.pq import TransactionStatus
 
-from ledger.interface import LedgerBusy, LedgerError, LedgerUnusable
+from ledger.interface import LedgerBusy, LedgerDamaged, LedgerError, LedgerUnusable
 
 INIT = "`holdfast ledger init --admin ADDRESS`"
 OLDEST = 140000  # the oldest version of PostgreSQL that its makers still maintain, as of 2026
@@ -125,7 +125,8 @@ def in_words(name: str, error: Exception, *, written: str = "nothing was written
     if code in _AGAIN:
         return LedgerBusy(f"{name}: {_AGAIN[code]}: try again; {written}")
     if code in _NOT_AGAIN:
-        return LedgerUnusable(f"{name}: {_NOT_AGAIN[code]}; {written} ({_first_line(error)})")
+        kind = LedgerDamaged if code == "XX001" else LedgerUnusable
+        return kind(f"{name}: {_NOT_AGAIN[code]}; {written} ({_first_line(error)})")
     if code.startswith(("08", "57P")) or (not code and isinstance(error, psycopg.OperationalError)):
         return LedgerBusy(f"{name}: the server cannot be reached: try again; {written} ({_first_line(error)})")
     return LedgerError(f"{name}: {_first_line(error)}; {written}")

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from ledger import tree, verify
-from ledger.interface import Finding, Identity, LedgerBusy, LedgerError, LedgerUnusable, Project, Unless
+from ledger.interface import Finding, Identity, LedgerBusy, LedgerDamaged, LedgerError, Project, Unless
 from ledger.records import Record
 from ledger.store import Statements, Store
 from ledger.turns import Turns
@@ -80,7 +80,7 @@ class Proofs:
         ]
         for end, each in zip(ends, found, strict=True):
             if len(each) != tree.WIDTH:
-                raise LedgerUnusable(f"the tree is damaged at event {end}: run verify, and restore a backup")
+                raise LedgerDamaged(f"the tree is damaged at event {end}: run verify, and restore a backup")
         return found
 
     def verify(self, project: Project | None) -> tuple[Finding, ...]:

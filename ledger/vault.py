@@ -187,11 +187,11 @@ class Vault:
         if self._ring is not None:
             self._ring.settle(master.id)
 
-    def _follow(self) -> None:
-        """Take the master key that the ledger uses now, where another process has changed it."""
-        noted = self._store.bind_master(self._held.id)
-        if noted != self._held.id:
+    def _follow(self) -> bool:
+        """Take the master key that the ledger uses now, where another process has changed it; whether one has."""
+        if changed := (noted := self._store.bind_master(self._held.id)) != self._held.id:
             self._use(self._find(noted, self._held.id))
+        return changed
 
     @property
     def master(self) -> str:
@@ -203,12 +203,15 @@ class Vault:
 
         It follows from the master key that the ledger was made with, and stays when that is changed for another.
         """
-        if (stored := self._store.unit_key(purpose)) is None:
-            if any(map(self._store.unit_key, UNIT_KEYS)):  # the master key was changed: then each has its own
+        held, stored = self._held, self._store.unit_key(purpose)
+        bare = stored is None and not any(map(self._store.unit_key, UNIT_KEYS))  # changed once, each has its own
+        if (stored is None or stored.master != held.id) and (self._follow() or self._held is not held):
+            return self.derive(purpose)  # it was changed elsewhere, perhaps between these reads
+        if stored is None:
+            if not bare:
                 raise LedgerUnusable(f"the key for {purpose} is missing in the ledger: restore a backup")
-            return self._held.master.derive(purpose)
-        bound = {"key": purpose, "master": stored.master}
-        return self._opened(stored.wrapped, bound, f"key for {purpose}")
+            return held.master.derive(purpose)
+        return self._opened(stored.wrapped, {"key": purpose, "master": stored.master}, f"key for {purpose}")
 
     def rotate(self, new: MasterKey) -> int:
         """Wrap every key anew with another master key, in one step: all of them or none. Gives the number of cases.
@@ -296,7 +299,8 @@ class Vault:
         with suppress(InvalidTag, ValueError):
             if sealed.token == token:
                 return opener.decrypt(sealed.box[:_NONCE_BYTES], sealed.box[_NONCE_BYTES:], sealed.context)
-        raise _altered(token)
+        altered = f"{token}: what is stored there is not what was sealed"
+        raise LedgerUnusable(f"{altered}: run verify, and restore a backup")
 
     def forget(self) -> None:
         """Give up the case keys at hand; they are read again when needed.
@@ -385,10 +389,6 @@ def _unit_key(name: str, secret: bytes, master: MasterKey) -> UnitKey:
 
 def _bound_to(case_key: str, case: str, master: str) -> Mapping[str, str]:
     return {"case": case, "case_key": case_key, "master": master}
-
-
-def _altered(token: str) -> LedgerUnusable:
-    return LedgerUnusable(f"{token}: what is stored there is not what was sealed: run verify, and restore a backup")
 
 
 @lru_cache(maxsize=1024)  # a case's seals come one after another

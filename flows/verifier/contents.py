@@ -7,9 +7,10 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flows.verifier.bundle import Bundle
 from flows.verifier.counting import ends
@@ -30,6 +31,9 @@ DIGESTS: Mapping[str, str] = {
 
 SEALED = (*DIGESTS, "sealed", "text")
 """Every field of an event that names sealed bytes."""
+
+STEP, LONGEST = timedelta(hours=6), timedelta(days=20 * 365)
+"""How often, and over how long a time at most, time zones are compared."""
 
 _TOKEN = re.compile(r"seal-([0-9a-f]{64})")
 
@@ -53,6 +57,8 @@ def contents(bundle: Bundle, read: Read) -> Check:
         content = bundle.files.get(name)
         if content is None or key not in body:
             check.findings.append(f"{name}: is missing, or event {each['seq']} names no such bytes")
+        elif key not in SEALED:
+            check.findings.append(f"{name}: no event names such bytes in a field {key}")
         elif key in DIGESTS:
             proved += 1
             if hashlib.sha256(content).hexdigest() != body.get(DIGESTS[key]):
@@ -67,7 +73,50 @@ def contents(bundle: Bundle, read: Read) -> Check:
             f"{len(listed) - proved} contents (the request's facts, remarks) have no SHA-256 in clear in the events:"
             " that they are what was sealed is the word of who signed the manifest"
         )
+    check.findings += _unnamed(bundle, listed, read)
     _boxes(bundle, read, check)
+    return check
+
+
+def _unnamed(bundle: Bundle, listed: Sequence[Table], read: Read) -> Iterator[str]:
+    """Files that stand for contents and that nothing proves, and contents that were left out beside others."""
+    names = {each["file"] for each in listed}
+    for name in sorted(each for each in bundle.files if each.startswith("contents/") and each not in names):
+        yield f"{name}: no event names these bytes: they are not listed as a content"
+    here = {(each["seq"], each["field"]) for each in listed}
+    for event in read.events if listed else ():
+        for field in DIGESTS:
+            sealed = _TOKEN.fullmatch(str(event["body"].get(field, "")))
+            if sealed and (event["seq"], field) not in here:
+                yield f"event {event['seq']}: its {field} is not here, and contents of others are"
+
+
+def zones(bundle: Bundle, read: Read, own: Mapping[str, tzinfo | None]) -> Check | None:
+    """The bundle's time zones say what this machine's say, in the time of the record; None where none is given.
+
+    Rules change, and this machine's may be older: a difference is a note, with both.
+    """
+    if not own:
+        return None
+    check = Check(what="the bundle's time zones were held against this machine's")
+    record = _table(bundle.files.get("record.json", b"")) or {}
+    first = datetime.fromisoformat(read.events[0]["at"]).replace(microsecond=0)
+    ends = [datetime.fromisoformat(each["legal_on"]).replace(tzinfo=UTC) for each in record.get("ends", ())]
+    last = min(max([datetime.fromisoformat(record["at"]), *ends]) + timedelta(days=2), first + LONGEST)
+    for name, here in sorted(own.items()):
+        if here is None:
+            check.notes.append(f"this machine has no rules of {name} to compare the bundle's time zone with")
+            continue
+        there, moment = ZoneInfo.from_file(io.BytesIO(bundle.files[f"zones/{name}"]), key=name), first
+        while moment <= last:
+            one, other = (moment.astimezone(each).isoformat()[19:] for each in (there, here))
+            if one != other:
+                check.notes.append(
+                    f"the time zone {name} is not this machine's: at {moment:%Y-%m-%d %H:%M} UTC it is {one} in the"
+                    f" bundle, {other} on this machine. Days were counted with the bundle's"
+                )
+                break
+            moment += STEP
     return check
 
 

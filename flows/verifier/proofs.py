@@ -11,11 +11,13 @@ from typing import Any
 
 from flows.verifier.bundle import MANIFEST, Bundle
 from flows.verifier.findings import Check
-from flows.verifier.signed import ACCEPTED, BUNDLE, HEAD, STAMP, Table, Wrong, fingerprint, statement
+from flows.verifier.signed import ACCEPTED, BUNDLE, HEAD, STAMP, Table, Wrong, canonical, fingerprint, statement
 from flows.verifier.tree import Unfit, grown, leaf, rooted
 
 SLACK = timedelta(hours=1)
 """By how much clocks may have been put right without anything being wrong."""
+
+DATED = "no event is dated before a head that does not have it yet"
 
 
 @dataclass(kw_only=True, slots=True)
@@ -28,6 +30,7 @@ class Read:
     lines: list[bytes] = field(default_factory=list)
     events: list[Table] = field(default_factory=list)
     tree: Table = field(default_factory=dict)
+    trial: bool = False
 
 
 def files(bundle: Bundle, read: Read) -> Check:
@@ -55,7 +58,7 @@ def files(bundle: Bundle, read: Read) -> Check:
 
 
 def manifest(bundle: Bundle, read: Read, known_key: str) -> Check:
-    """The manifest is signed, with the key that the reader knows where one was given."""
+    """The manifest is signed, with the key that the reader knows (as `signed.known` gives it) where one was given."""
     check = Check(what="the manifest is signed")
     try:
         signed = statement(bundle.files[MANIFEST], BUNDLE)
@@ -65,7 +68,7 @@ def manifest(bundle: Bundle, read: Read, known_key: str) -> Check:
     check.what = f"the manifest is signed with the key {fingerprint(signed['key'])}"
     if not known_key:
         check.notes.append("no --key was given: compare the key's fingerprint with one that you have from elsewhere")
-    elif known_key != signed["key"] and known_key.replace(" ", "") != fingerprint(signed["key"]).replace(" ", ""):
+    elif known_key not in (signed["key"], fingerprint(signed["key"]).replace(" ", "")):
         check.findings.append(f"{MANIFEST}: it is signed with another key than the one you gave")
     return check
 
@@ -81,7 +84,6 @@ def heads(bundle: Bundle, read: Read, held: Sequence[bytes]) -> Check:
         check.findings.append("heads.jsonl: there is no head that can be believed")
         return check
     read.newest = max((head for _, head in found), key=lambda head: (head["events"], head["at"]))
-    own = [each for line in held for each in _head_lines(line, "the head you gave", check)]
     given_up = [head for _, head in found if head["format"] == ACCEPTED]
     for line, head in found:
         _of_one(head, read, check)
@@ -89,9 +91,14 @@ def heads(bundle: Bundle, read: Read, held: Sequence[bytes]) -> Check:
             read.heads.append(head)
         elif head["format"] == ACCEPTED or not any(head["at"] <= each["at"] for each in given_up):
             check.findings.append(f"{_named(head)}: nothing shows that the newest head's record begins with it")
-    ours = [each for each in own if each[1]["ledger"] == read.newest["ledger"]]
-    for line, head in ours or own:  # a file of heads may be shared by several ledgers
-        _known(line, head, found, read, check)
+    for number, content in enumerate(held, 1):
+        own = list(_head_lines(content, "the head you gave", check))
+        if not own:
+            which = f"file {number} of those you gave" if len(held) > 1 else "the file you gave"
+            check.findings.append(f"--head: {which} has no signed head in it: nothing was compared with it")
+        ours = [each for each in own if each[1]["ledger"] == read.newest["ledger"]]
+        for line, head in ours or own:  # a file of heads may be shared by several ledgers
+            _known(line, head, found, read, check)
     check.what = f"{len(found)} signed head{'s' if len(found) > 1 else ''}: each is the beginning of the newest"
     check.what += f" ({read.newest['events']:,} events, {read.newest['at'][:19]}Z)"
     for head in given_up:
@@ -194,7 +201,7 @@ def events(bundle: Bundle, read: Read) -> Check:
     identity = _json(bundle, "identity.json", check)
     if isinstance(identity, dict) and read.newest and identity.get("ledger") != read.newest["ledger"]:
         check.findings.append("identity.json: is of another ledger than the heads")
-    _antedated(read, check)
+    read.trial = isinstance(identity, dict) and bool(identity.get("sandbox"))
     check.what = f"{len(read.lines)} events stand, unchanged, in the tree of the newest head"
     return check
 
@@ -215,21 +222,76 @@ def _stands(data: bytes, index: int, what: str, read: Read, check: Check) -> Non
     check.findings.append(f"{what}: is not in the signed tree: it was changed, or its proof was")
 
 
-def _antedated(read: Read, check: Check) -> None:
-    """No event says that it was recorded before a head that does not have it yet, or after one that has it."""
+def claims(bundle: Bundle, read: Read) -> Check | None:
+    """What the manifest says of case, trial, head and instant is what the proved files say; None without one."""
+    said = read.manifest
+    if not said:
+        return None
+    check = Check(what="case, trial, head and instant in the manifest are those of the record")
+    identity, record = (json.loads(bundle.files.get(name, b"{}")) for name in ("identity.json", "record.json"))
+    first = read.events[0]["body"] if read.events else {}
+    for name, proved, where in (
+        ("sandbox", identity.get("sandbox"), "identity.json"),
+        ("case", first.get("case"), "the first event"),
+    ):
+        if said.get(name) != proved:
+            check.findings.append(f"{MANIFEST}: {name}: it says {said.get(name)!r}, {where} says {proved!r}")
+    if datetime.fromisoformat(said["at"]) != datetime.fromisoformat(record["at"]):
+        check.findings.append(f"{MANIFEST}: at: it says {said['at']!r}, record.json says {record['at']!r}")
+    named = [(each["events"], each["root"]) for each in read.heads if _digest(each) == said.get("head")]
+    if read.newest and (read.newest["events"], read.newest["root"]) not in named:
+        check.findings.append(f"{MANIFEST}: head: it is not the newest head's SHA-256")
+    return check
+
+
+def _digest(head: Table) -> str:
+    return hashlib.sha256(canonical(head)).hexdigest()
+
+
+def dated(read: Read) -> Check:
+    """No event says that it was recorded before a head that does not have it yet.
+
+    Where a later head is dated back too, the clock was set back for all to see, and it is a note. So is an event that
+    is dated after a head that has it: it was recorded before that head, whatever it says.
+    """
+    check, back, ahead = Check(what=DATED), dict[int, Table](), dict[int, Table]()
     for event in read.events:
         try:
-            recorded = datetime.fromisoformat(event["recorded_at"])
+            recorded, seq = datetime.fromisoformat(event["recorded_at"]), event["seq"]
             for head in read.heads:
                 signed = datetime.fromisoformat(head["at"])
-                has = event["seq"] <= head["events"]
-                if (recorded - signed if has else signed - recorded) > SLACK:
+                if seq <= head["events"]:
+                    if recorded - signed > SLACK:
+                        ahead.setdefault(seq, head)
+                elif signed - recorded > SLACK:
+                    if _set_back(head, read):
+                        back.setdefault(seq, head)
+                        continue
                     check.findings.append(
-                        f"event {event['seq']}: says it was recorded at {event['recorded_at']}, but {_named(head)}"
-                        f" {'has it already' if has else 'does not have it'}"
+                        f"event {seq}: says it was recorded at {event['recorded_at']}, but {_named(head)}"
+                        " does not have it"
                     )
         except (ValueError, KeyError, TypeError):
             check.findings.append(f"event {event.get('seq')}: says of no instant when it was recorded")
+    for seqs, what in (
+        (back, "dated before {head}, which does not have it, and so is a later head: the clock was set back"),
+        (ahead, "dated after {head}, which has it: the clock was ahead when it was recorded"),
+    ):
+        for seq, head in [*seqs.items()][:1]:
+            more = f" (and {len(seqs) - 1:,} more like it)" if len(seqs) > 1 else ""
+            check.notes.append(
+                f"event {seq}{more} is {what.format(head=_named(head))}. The order is proved, the hour is the word of"
+                " the machine's clock"
+            )
+    return check
+
+
+def _set_back(head: Table, read: Read) -> bool:
+    """Whether the heads show that the clock was set back after this one: a later one is dated before it."""
+    at = datetime.fromisoformat(head["at"])
+    return any(
+        each["events"] >= head["events"] and at - datetime.fromisoformat(each["at"]) > SLACK for each in read.heads
+    )
 
 
 def _json(bundle: Bundle, name: str, check: Check) -> Any:

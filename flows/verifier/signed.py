@@ -9,6 +9,7 @@ import base64
 import binascii
 import hashlib
 import json
+import re
 from typing import Any
 
 from flows.verifier.ed25519 import verified
@@ -35,6 +36,32 @@ def fingerprint(key: str) -> str:
     except (binascii.Error, ValueError):
         return ""
     return " ".join(digest[place : place + 4] for place in range(0, 32, 4))
+
+
+_DER = bytes.fromhex("302a300506032b6570032100")  # what comes before the 32 bytes of an Ed25519 key (RFC 8410)
+_PEM = re.compile("-----BEGIN PUBLIC KEY-----(.*)-----END PUBLIC KEY-----", re.DOTALL)
+_FINGERPRINT = re.compile("[0-9a-f]{32}")
+
+
+def known(text: str) -> str:
+    """A public key as base64, or its fingerprint as 32 digits: from base64, PEM, or a fingerprint however written.
+
+    Raises:
+        Wrong: it is none of these.
+    """
+    digits = re.sub(r"[\s:]", "", text).casefold()
+    if _FINGERPRINT.fullmatch(digits):
+        return digits
+    pem = _PEM.search(text)
+    try:
+        key = base64.b64decode("".join((pem[1] if pem else text).split()), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if key.startswith(_DER):
+        key = key[len(_DER) :]
+    if len(key) != 32:  # noqa: PLR2004 - RFC 8032, 5.1.5
+        raise Wrong("is no key: expected the unit's public key (base64, PEM, or a file with it), or the fingerprint")
+    return base64.b64encode(key).decode()
 
 
 def statement(content: bytes, form: str) -> Table:

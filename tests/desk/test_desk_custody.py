@@ -72,6 +72,32 @@ def test_an_erased_case_says_so_wherever_it_would_be_opened(unit: Unit) -> None:
     assert not any(CANARY in each for each in unit.seen)
 
 
+def test_what_an_erased_case_leaves_to_a_person_is_said_as_long_as_it_is_left(unit: Unit) -> None:
+    (request,) = unit.preserve(mla=REACHES)
+    for words in (("erase", CASE, *WHY, "--yes", "--open-too"), ("erase", CASE, *WHY, "--yes")):
+        result = unit(*words)
+        assert result.exit_code == 1, result.stderr
+        assert f"{request}: the provider may still keep the data" in result.stderr
+    assert f"Case {CASE} was erased on 21 Nov 2026 09:00 UTC already" in result.stdout
+    unit("sweep")
+    unit("record", "escalation-acknowledged", request)
+    assert unit("erase", CASE, *WHY, "--yes").exit_code == 0, "somebody has taken it up"
+
+
+def test_a_next_key_that_was_cut_off_on_its_way_stops_nothing_and_is_told(unit: Unit) -> None:
+    unit.preserve(mla=REACHES)
+    assert unit("keys", "rotate", "--prepare").exit_code == 0
+    waiting = unit.folder / "home" / "master.key.new"
+    waiting.write_bytes(waiting.read_bytes()[:10])
+    for words in (("board",), ("sweep",), ("verify",)):
+        assert unit(*words).exit_code != 3, words
+    told = unit("keys", "check")
+    assert (told.exit_code, "copy it again, or delete it" in told.stderr) == (1, True), told.stderr
+    assert unit("keys", "rotate").exit_code == 3
+    waiting.unlink()
+    assert unit("keys", "rotate").exit_code == 0
+
+
 def test_nothing_is_erased_while_a_request_is_open_or_without_a_yes(unit: Unit) -> None:
     (request,) = unit.preserve(mla=REACHES)
     unasked = unit("erase", CASE, *WHY)

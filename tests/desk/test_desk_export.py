@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import itertools
 import json
@@ -106,6 +107,27 @@ def test_a_file_that_is_there_is_never_written_over(unit: Unit, request_id: str)
     assert target.read_text() == "mine"
     kinds = [event["kind"] for event in unit.json("show", request_id)["events"]]
     assert "opened" not in kinds, "nothing was taken out"
+
+
+@pytest.mark.parametrize("why", [errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS])
+def test_a_full_disk_is_no_wrong_input_and_what_was_recorded_is_said(
+    unit: Unit, request_id: str, monkeypatch: pytest.MonkeyPatch, why: int
+) -> None:
+    write = Path.write_bytes
+
+    def full(path: Path, content: bytes) -> int:
+        if path.parent == unit.folder:
+            raise OSError(why, "the disk")
+        return write(path, content)
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    target = str(unit.folder / "bundle.zip")
+    result = unit("export", request_id, "-o", target)
+    assert (result.exit_code, "recorded" in result.stderr) == (3, False), result.stderr
+    result = unit("export", request_id, "-o", target, "--with-contents", "--because", "for the court")
+    assert result.exit_code == 3
+    assert "that you took the contents out is recorded already" in result.stderr
+    assert not Path(target).exists()
 
 
 def test_contents_need_a_reason(unit: Unit, request_id: str) -> None:

@@ -103,9 +103,10 @@ def test_check_of_a_file_that_fits(swept: Unit) -> None:
     assert (found["fits"], len(found["heads"]), found["rewritten"]) == (True, 2, None)
 
 
-def test_check_of_a_file_with_nothing_of_ours(swept: Unit) -> None:
+@pytest.mark.parametrize("content", ["", "garbage\n", "\n\n"])
+def test_check_of_a_file_with_nothing_of_ours(swept: Unit, content: str) -> None:
     empty = swept.folder / "empty.jsonl"
-    empty.write_text("")
+    empty.write_text(content)
     assert swept("heads", "check", str(empty)).exit_code == 2
     assert swept("heads", "check", str(swept.folder / "gone")).exit_code == 2
     assert swept("verify", "--head", str(empty)).exit_code == 2

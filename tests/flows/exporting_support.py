@@ -124,10 +124,12 @@ def packed(files: Files, path: Path) -> Path:
     return path
 
 
-def signed_again(files: Files, change: Callable[[dict[str, Any]], None] | None = None) -> Files:
-    """A manifest that fits the files as they are now, signed by a key that is not the unit's.
+def signed_again(
+    files: Files, change: Callable[[dict[str, Any]], None] | None = None, *, key: Ed25519PrivateKey | None = None
+) -> Files:
+    """A manifest that fits the files as they are now, signed by a key that is not the unit's, or by that one.
 
-    That is the best a forger without the unit's key can do about the manifest.
+    That is the best a forger can do about the manifest: without the unit's key, and with it.
     """
     manifest = json.loads(files["manifest.json"])
     rest = {name: content for name, content in files.items() if name != "manifest.json"}
@@ -136,12 +138,12 @@ def signed_again(files: Files, change: Callable[[dict[str, Any]], None] | None =
     }
     if change:
         change(manifest)
-    return rest | {"manifest.json": signed_by_forger(manifest) + b"\n"}
+    return rest | {"manifest.json": signed_by_forger(manifest, key) + b"\n"}
 
 
-def signed_by_forger(statement: dict[str, Any]) -> bytes:
-    """A statement signed with a key that is not the unit's, and that it names."""
-    key = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+def signed_by_forger(statement: dict[str, Any], key: Ed25519PrivateKey | None = None) -> bytes:
+    """A statement signed with a key that is not the unit's, or with the one given, and that it names."""
+    key = key or Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
     public = base64.b64encode(key.public_key().public_bytes_raw()).decode()
     signed = {name: value for name, value in statement.items() if name != "signature"} | {"key": public}
     return canonical(signed | {"signature": base64.b64encode(key.sign(canonical(signed))).decode()})

@@ -98,7 +98,7 @@ def test_a_file_that_stands_in_the_zip_twice_is_named(bundle: Files, tmp_path: P
 
 
 def test_a_changed_manifest_has_no_signature_any_more(bundle: Files, tmp_path: Path) -> None:
-    manifest = json.loads(bundle["manifest.json"]) | {"case": "CY-2026-0413"}
+    manifest = json.loads(bundle["manifest.json"]) | {"program": "holdfast 0"}
     changed = bundle | {"manifest.json": canonical(manifest) + b"\n"}
     assert found(changed, tmp_path) == ["manifest.json: its signature is not one of the key it names"]
 

@@ -22,7 +22,7 @@ from aiosmtpd.controller import Controller
 from unit_support import MORNING, Unit
 
 from flows import doubts, heads, report_words, settings
-from flows.headfile import append, newest, path_of, read
+from flows.headfile import append, path_of, read, standing
 from flows.office import open_office
 from flows.proving import compare, from_file
 from flows.sweeping import sweep
@@ -182,18 +182,18 @@ def test_a_file_of_heads_that_is_first_written_while_another_looks_is_not_missed
     unit: Unit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unit.preserve()
-    looked: list[Head | None] = []
+    looked: list[list[Head]] = []
 
-    def while_another_writes(path: Path, ledger: str) -> Head | None:
-        looked.append(newest(path, ledger))
+    def while_another_writes(path: Path, ledger: str) -> list[Head]:
+        looked.append(standing(path, ledger))
         if len(looked) == 1:
             with closing(open_office(settings.load(unit.environ))) as other:
                 assert heads.publish(other, other.now()) == []
         return looked[0]
 
-    monkeypatch.setattr(doubts, "newest", while_another_writes)
+    monkeypatch.setattr(doubts, "standing", while_another_writes)
     assert doubts.look(unit.office, unit.office.now()).told == ()
-    assert looked[0] is None
+    assert looked[0] == []
     assert in_file(unit) == kept(unit) != []
 
 
@@ -276,10 +276,10 @@ def test_the_newest_head_of_a_ledger_is_found_among_others_in_a_long_file(unit: 
             file.write(replace(other, events=number).text() + "\n")
         file.write("cut o")
     assert path.stat().st_size > 2 * 64 * 1024
-    assert newest(path, head.ledger) == head
-    assert newest(path, "another") == replace(other, events=499)
-    assert newest(path, "none") is None
-    assert newest(tmp_path / "nothing", head.ledger) is None
+    assert standing(path, head.ledger) == [head]
+    assert standing(path, "another")[0] == replace(other, events=499)
+    assert standing(path, "none") == []
+    assert standing(tmp_path / "nothing", head.ledger) == []
 
 
 # ---- by mail

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import os
+import sqlite3
 import stat
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import pytest
 from ledger_fold import fold
@@ -20,7 +22,7 @@ from postgres_server import PostgresServer
 from ledger.book import Book
 from ledger.interface import LedgerBusy, LedgerUnusable
 from ledger.sqlite import SqliteLedger
-from ledger.vault import VARIABLE, CaseKey, Erased, Keyring, MasterChanged, MasterKey, Vault
+from ledger.vault import VARIABLE, CaseKey, Erased, Keyring, MasterChanged, MasterKey, UnitKey, Vault
 
 CASES = ("CY-1", "CY-2", "CY-3")
 
@@ -197,6 +199,82 @@ def test_a_process_that_runs_follows_the_change(vault: Vault, ring: Keyring, add
         assert {token: watch.unseal(token) for token in tokens} == tokens
         assert watch.master == vault.master
         assert watch.blind("email", "a@example.com") == vault.blind("email", "a@example.com")
+
+
+class Between:
+    """A store in which something else happens after one of its unit keys was read, the next time."""
+
+    def __init__(self, store: Book, then: list[Callable[[], object]]) -> None:
+        self._store, self._then = store, then
+
+    def unit_key(self, name: str) -> UnitKey | None:
+        found = self._store.unit_key(name)
+        if self._then:
+            self._then.pop(0)()
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+
+@pytest.mark.parametrize("changes", [1, 2, 3, 4])
+@pytest.mark.parametrize("changed_before", [False, True])
+def test_the_units_keys_are_found_though_the_master_key_is_changed_while_they_are_read(
+    ledger: Book, ring: Keyring, address: str, changes: int, changed_before: bool
+) -> None:
+    with closing(open_at(address)) as elsewhere:
+        there = Vault(elsewhere, ring.current(), ring=ring)
+        expected = there.derive("heads"), there.blind("email", "a@example.com")
+        if changed_before:
+            there.rotate(ring.begin())
+        then: list[Callable[[], object]] = []
+        here = Vault(Between(ledger, then), ring.current(), ring=ring)
+        there.rotate(ring.begin())
+        assert here.derive("heads") == expected[0], "it follows by itself, before anything else is opened"
+        for name in ("heads", "blind"):
+            then += [lambda: there.rotate(ring.begin())] * changes
+            assert here.derive(name) == (expected[0] if name == "heads" else there.derive("blind"))
+            then.clear()
+        assert here.blind("email", "a@example.com") == expected[1]
+
+
+def test_a_key_that_is_missing_in_the_ledger_is_still_told(vault: Vault, ring: Keyring, address: str) -> None:
+    if not address.startswith("sqlite"):
+        pytest.skip("what a person does to a file")
+    vault.rotate(ring.begin())
+    with closing(sqlite3.connect(address.removeprefix("sqlite://"))) as connection:
+        connection.execute("DELETE FROM unit_keys WHERE name = 'heads'")
+        connection.commit()
+    with pytest.raises(LedgerUnusable, match="the key for heads is missing in the ledger"):
+        vault.derive("heads")
+
+
+@pytest.mark.parametrize("damage", ["cut off", "open to others", "in the environment"])
+def test_a_next_key_that_cannot_be_read_stops_nobody_who_does_not_need_it(
+    vault: Vault, ring: Keyring, address: str, damage: str
+) -> None:
+    token = vault.seal("CY-1", b"x", "request")
+    ring.begin()
+    if damage == "open to others":
+        ring.next_path.chmod(0o644)
+    else:
+        ring.next_path.write_bytes(ring.next_path.read_bytes()[:10])
+    if damage == "in the environment":
+        ring = Keyring(path=ring.path, environ={VARIABLE: ring.path.read_text()})
+    with closing(open_at(address)) as elsewhere:
+        assert Vault(elsewhere, ring.current(), ring=ring).unseal(token) == b"x"
+    remedy = "chmod 600 it" if damage == "open to others" else "copy it again, or delete it"
+    with pytest.raises(LedgerUnusable, match=rf"master\.key\.new: .*{remedy}"):
+        ring.begin()
+
+
+def test_the_current_key_is_found_though_the_next_one_cannot_be_read(vault: Vault, ring: Keyring) -> None:
+    old = ring.current()
+    vault.rotate(ring.begin())
+    ring.begin()
+    ring.next_path.write_bytes(b"cut o")
+    vault = Vault(vault._store, old, ring=ring)
+    assert vault.master == ring.current().id
 
 
 def test_a_process_without_the_new_key_writes_nothing_with_the_older_one(

@@ -16,7 +16,7 @@ from ledger_fold import MINUTE, NOW, fold, intent, item, note, registered
 from postgres_server import APP_PASSWORD, PostgresServer, as_admin
 
 from ledger import postgres_making, postgres_schema
-from ledger.interface import Duplicate, Event, LedgerBusy, LedgerError, LedgerUnusable, Project, Row
+from ledger.interface import Duplicate, Event, LedgerBusy, LedgerDamaged, LedgerError, LedgerUnusable, Project, Row
 from ledger.postgres import PostgresLedger, PostgresStore
 from ledger.postgres_connection import name_of
 from ledger.postgres_statements import PostgresStatements
@@ -247,6 +247,20 @@ def test_an_older_ledger_asks_for_its_owner_and_a_newer_one_for_a_newer_program(
     with pytest.raises(LedgerUnusable, match=f"a newer version of holdfast .{newer_than}"):
         PostgresLedger.open(address)
     postgres.drop(address)
+
+
+def test_a_right_that_is_missing_is_not_told_as_damage(
+    postgres: PostgresServer, address: str, ledger: PostgresLedger
+) -> None:
+    with closing(as_owner(postgres, address)) as owner:
+        owner.execute("REVOKE SELECT ON holdfast.events FROM holdfast_app")
+        try:
+            with pytest.raises(LedgerUnusable, match="this role may not do that") as refused:
+                ledger.root_at(1)
+        finally:
+            owner.execute("GRANT SELECT ON holdfast.events TO holdfast_app")
+    assert not isinstance(refused.value, LedgerDamaged)
+    assert ledger.root_at(2)
 
 
 def test_a_migration_that_loses_a_guard_is_undone(postgres: PostgresServer, address: str) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 from operating_support import EXAMPLES, GUIDE, PROGRAMS, ROOT, bare
+from unit_support import Unit as Swept
 
 from flows.deployments import PROCESS_POOL, SERVED, words
 from flows.settings import VARIABLES
@@ -182,6 +183,20 @@ def test_the_shell_in_compose_and_in_the_scripts_can_be_read(tmp_path: Path) -> 
     for text in texts:
         done = subprocess.run(["sh", "-n"], input=text, capture_output=True, text=True, check=False)
         assert (done.returncode, done.stderr) == (0, ""), text
+
+
+def test_a_backup_warns_of_nothing_where_nothing_is_wrong(tmp_path: Path) -> None:
+    unit = Swept(tmp_path)
+    unit.play("alpha")
+    unit.preserve()
+    unit.sweep()
+    unit.close()
+    target = tmp_path / "backups"
+    target.mkdir()
+    environ = bare(HOLDFAST_HOME=str(tmp_path / "home"), HOLDFAST_CONFIG=str(tmp_path / "config"))
+    done = subprocess.run([EXAMPLES / "backup", target], env=environ, capture_output=True, text=True, check=False)
+    assert (done.returncode, "WARNING" in done.stderr) == (0, False), done.stderr
+    assert [str(each) for each in target.iterdir()] == [done.stdout.strip()]
 
 
 def test_a_backup_that_does_not_verify_leaves_nothing_that_looks_like_one(tmp_path: Path) -> None:
