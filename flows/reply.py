@@ -11,7 +11,7 @@ from flows.entry import Outcome, Run, carry_out
 from flows.fitting import warnings
 from flows.forms.fields import NOT_PICKED, PLAIN, WRITTEN, Day, Instant, Matter, Person, RequestId, form
 from flows.forms.flow import form_flow
-from flows.forms.matters import answering
+from flows.forms.matters import answering, insist
 from flows.forms.names import named
 from flows.forms.words import standing
 from flows.replying import KINDS, Reply, record
@@ -113,6 +113,7 @@ async def record_reply(
 def recorded(run: Run, *, request: str, matter: str, **told: Any) -> Outcome:
     """Enter it, unless its matter is settled; the run's end says how the request stands now."""
     before, reply = run.office.hold(request), Reply(**told)
+    insist(run.office, request, matter)
     hold, following = record(run.office, request, reply, unless=answering(run.office, matter))
     found = standing(run.office, hold, following, f"recorded: {reply.kind}")
     warned = warnings(before, hold, following, reply, run.office.now())

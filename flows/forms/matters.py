@@ -103,6 +103,12 @@ def _one_extension_twice(office: Office, before: Sequence[Event], new: Event) ->
     return hold.act("extend", following) is None and not still_open(office, f"extension:{following}", before)
 
 
+def insist(office: Office, request: str, matter: str) -> None:
+    """Tell who settled what an old page answers (`matter`), before anything is said of the entry itself."""
+    if matter:
+        _insist(office, office.ledger.events(request), matter)
+
+
 def _insist(office: Office, before: Sequence[Event], matter: str) -> None:
     """Refuse what answers a matter that is not open."""
     if not still_open(office, matter, before):
