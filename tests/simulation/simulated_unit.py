@@ -250,7 +250,7 @@ def register(office: Office, case: Case) -> tuple[str, ...]:
     return intake.register(office, read, drafts)
 
 
-_SUBJECT = re.compile(r"\[Holdfast\] level (\d): (\S+) (HF-\w+) \(")
+_SUBJECT = re.compile(r"\[Holdfast\] level (\d): ([a-z, ]+) (HF-\w+) \(")
 
 
 @dataclass(kw_only=True)
@@ -281,13 +281,20 @@ class Inbox:
         """Take a message. Raises `OSError` where the channel fails."""
         found = _SUBJECT.match(text)
         if found is None:
+            assert not re.match(r"\[Holdfast\] level .* HF-\w+ \(", text), f"nobody hears this: {text[:100]}"
             self.other.append(text)
             return len(text)
         request, now = found[3], self.clock()
         name = self.names.get(request, request)
         number = self.counts[request] = self.counts.get(request, 0) + 1
         works = Random(f"{self.seed}/told/{name}/{number}").random() >= self.in_vain
-        told = Told(at=now, request=request, about=found[2], level=int(found[1]), delivered=works)
+        told = Told(
+            at=now,
+            request=request,
+            about=found[2].partition(",")[0].replace(" ", "-"),
+            level=int(found[1]),
+            delivered=works,
+        )
         self.told.append(told)
         if not works:
             raise OSError("the channel is down")
