@@ -78,7 +78,8 @@ def _ends_sooner(hold: Hold, until: date | None) -> bool:
     """Whether that last day is news, and an earlier one than what is counted on."""
     if until is None or until == hold.held_until.get(hold.granted):
         return False
-    return hold.expiry is None or until < hold.expiry.strict_on
+    ends = hold.expiry_after(hold.granted)  # also where a stop event takes that away
+    return ends is None or until < ends.strict_on
 
 
 def _earlier(hold: Hold, answer: Answer) -> bool:
@@ -100,7 +101,7 @@ def _item_news(hold: Hold, answer: Answer, *, anew: bool) -> list[Json]:
             continue
         outcome = str(each.outcome)
         if each.outcome is ItemOutcome.PENDING:  # that takes nothing back; it may name an end
-            if each.held_until is None or item.outcome not in KEPT:
+            if item.outcome not in KEPT or not _ends_sooner(hold, each.held_until):
                 continue
             outcome = item.outcome
         ends = each.held_until is not None and (anew or item.held_until != each.held_until)

@@ -232,7 +232,8 @@ def _extends(hold: Hold, until: date | None, *, alone: bool) -> None:
         raise ReplyError(f"nobody asked for extension {number}: confirm it if the provider keeps the data longer")
     if until is not None and hold.expiry is not None and not shows_extension(hold, until):
         raise ReplyError(
-            f"{until} is no later than what the hold has without the extension: it confirms none; settle it as `note`"
+            f"{until} is no later than what the hold has without the extension: it confirms none; record `preserved`"
+            " with --until if it is a last day that was not known, then settle it as `entered`; else as `note`"
         )
 
 

@@ -334,7 +334,9 @@ def place(error: BaseException) -> str:
 
 
 def follow_policy(this: Pass, failures: list[tuple[str, str]]) -> Iterator[int]:
-    """Index every open request anew when the policy or the program has changed since this was last done.
+    """Index every request anew when the policy or the program has changed since this was last done.
+
+    Also what was final: another program may read another state in the same events.
 
     Gives, a part at a time, how many rows have moved: some may be due now. What is not done when the pass is over is
     gone on with in the next sweep; what falls due meanwhile is judged by the new policy anyhow. What cannot be
@@ -345,7 +347,7 @@ def follow_policy(this: Pass, failures: list[tuple[str, str]]) -> Iterator[int]:
         return
     mark, last = digest(office), office.ledger.last_beat("policy-part")
     after = str(last[1].get("after", "")) if last is not None and last[1].get("digest") == mark else ""
-    while part := office.ledger.open_requests(after=after, limit=PART):
+    while part := office.ledger.request_ids(after=after, limit=PART):
         if this.over:
             return
         yield _index_anew(office, part, failures)

@@ -196,7 +196,7 @@ def _lapsed(matter: Matter) -> Said:
         "If they keep it on, enter until which day. Else do what the reason above names, and press “I have taken it"
         " up” when it is done.",
     ]
-    answers = [*extended(matter, "They keep it on")]
+    answers = [*extended(matter, "They keep it on"), recorded(matter, "They kept it all along", "preserved")]
     return f"LAPSED: {matter.request} at {matter.provider}", steps, answers
 
 

@@ -310,8 +310,8 @@ class Ledger(Protocol):
     def reindex(self, requests: Sequence[str], project: Project) -> int:
         """Write rows anew, where the fold now sees them otherwise, in one transaction; gives how many these were."""
 
-    def open_requests(self, *, after: str = "", limit: int) -> tuple[str, ...]:
-        """Requests that are not final, by id, from the first one beyond `after`."""
+    def request_ids(self, *, after: str = "", limit: int) -> tuple[str, ...]:
+        """The requests, by id, from the first one beyond `after`."""
 
     def find_live(self, blinds: Collection[str]) -> Mapping[str, tuple[str, ...]]:
         """Blind digests to the requests, by id, that are not final and hold an item with them; those found only."""

@@ -33,10 +33,10 @@ class Overviews:
         with self._store.asking() as say:
             return say.next_due_at()
 
-    def open_requests(self, *, after: str = "", limit: int) -> tuple[str, ...]:
-        """Requests that are not final, by id."""
+    def request_ids(self, *, after: str = "", limit: int) -> tuple[str, ...]:
+        """The requests, by id."""
         with self._store.asking() as say:
-            return tuple(say.open_requests(after, limit))
+            return tuple(say.request_ids(after, limit))
 
 
 def check_limit(limit: int) -> None:

@@ -180,9 +180,9 @@ class PostgresStatements:
                 for columns in some:
                     yield index.row_of(columns, items.get(columns[0], ()))
 
-    def open_requests(self, after: str, limit: int) -> list[str]:
-        """Requests that are not final, by id."""
-        ask = "SELECT request FROM requests WHERE final = 0 AND request > %s ORDER BY request LIMIT %s"
+    def request_ids(self, after: str, limit: int) -> list[str]:
+        """The requests, by id."""
+        ask = "SELECT request FROM requests WHERE request > %s ORDER BY request LIMIT %s"
         return [each[0] for each in self.run(ask, (after, limit)).fetchall()]
 
     def most_urgent(self, now: datetime, limit: int) -> tuple[Row, ...]:

@@ -131,10 +131,10 @@ class SqliteStatements:
             for columns in self._connection.execute(f"SELECT {_ROW} FROM requests WHERE {which}", bound):
                 yield index.row_of(columns, self._items(columns[0]))
 
-    def open_requests(self, after: str, limit: int) -> list[str]:
-        """Requests that are not final, by id."""
+    def request_ids(self, after: str, limit: int) -> list[str]:
+        """The requests, by id."""
         found = self._connection.execute(
-            "SELECT request FROM requests WHERE NOT final AND request > ? ORDER BY request LIMIT ?", (after, limit)
+            "SELECT request FROM requests WHERE request > ? ORDER BY request LIMIT ?", (after, limit)
         )
         return [request for (request,) in found]
 

@@ -55,7 +55,7 @@ class Statements(Protocol):
     def rows(self, *, open_only: bool, case: str, for_people: bool) -> Iterator[Row]:
         """Rows with their items: open ones by `next_at`, then final ones by request. See `Ledger.rows`."""
 
-    def open_requests(self, after: str, limit: int) -> list[str]:
+    def request_ids(self, after: str, limit: int) -> list[str]:
         """Requests that are not final, by id, from the first one beyond `after`."""
 
     def most_urgent(self, now: datetime, limit: int) -> tuple[Row, ...]:

@@ -46,7 +46,7 @@ class Facts:
     clarification: tuple[int, datetime, bool] | None = None
     questions: tuple[str, ...] = ()
     unanswered: dict[str, tuple[int, datetime]] = field(default_factory=dict)
-    answering: tuple[int, datetime, str, int] | None = None
+    answering: tuple[int, datetime, str, int, datetime] | None = None
     announcing: tuple[int, datetime, date] | None = None
     messages: dict[str, datetime | None] = field(default_factory=dict)
     channel: str = ""

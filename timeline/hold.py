@@ -86,7 +86,7 @@ class Hold:
     provider says the hold is over, and has not taken it back; `lapsed_on` the strict end that was let pass.
     `announcing` is how often an announcement of the production was asked for, when last, and the day the
     production request was issued; `answering` how often an answer to a clarification was asked for, when last, the
-    question it was written for, and the event that asked it.
+    question it was written for, the event that asked it, and when that was asked.
     `messages` is when each message came that nobody has settled (None: settled). `waiting` is what a second
     person was asked to approve (`timeline.custody`), `erased_at` when the case was erased, `drafted_at` since when it
     is a draft that waits for somebody's go-ahead (None: it is none), `go_ahead_at` when that was given. `made_on` is
@@ -125,7 +125,7 @@ class Hold:
     clarification: tuple[int, datetime, bool] | None = None  # seq, came at, answered
     questions: tuple[str, ...] = ()  # the provider's ids of what it asked
     unanswered: Mapping[str, tuple[int, datetime]] = field(default_factory=dict)  # by id ("": told by a person)
-    answering: tuple[int, datetime, str, int] | None = None
+    answering: tuple[int, datetime, str, int, datetime] | None = None
     announcing: tuple[int, datetime, date] | None = None
     messages: Mapping[str, datetime | None] = field(default_factory=dict)
     channel: str = ""

@@ -41,10 +41,19 @@ def _answered(facts: Facts, event: Event) -> None:
     oldest_first(facts)
 
 
+def unanswered_again(facts: Facts) -> None:
+    """The answer that was written last was none after all: its question is open, with the clock that it had."""
+    if facts.answering is not None and facts.answering[3]:
+        facts.unanswered[facts.answering[2]] = facts.answering[3:]
+    elif facts.clarification is not None:
+        facts.unanswered[""] = facts.clarification[:2]
+    oldest_first(facts)
+
+
 def _answer_asked(facts: Facts, event: Event) -> None:
     question = min(facts.unanswered, key=lambda each: facts.unanswered[each][::-1], default="")
-    asked = facts.unanswered.get(question, (0, event.at))[0]
-    facts.answering = (facts.answering[0] + 1 if facts.answering else 1, event.at, question, asked)
+    number = facts.answering[0] + 1 if facts.answering else 1
+    facts.answering = (number, event.at, question, *facts.unanswered.get(question, (0, event.at)))
 
 
 STEPS: Mapping[str, Callable[[Facts, Event], None]] = {

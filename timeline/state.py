@@ -123,8 +123,7 @@ def _came_back(facts: Facts, act: Act) -> None:
     elif act.action == "announce":
         stops.taken_back(facts, "production-announced")
     elif act.action == "clarify" and facts.clarification is not None:
-        facts.unanswered[facts.answering[2] if facts.answering else ""] = facts.clarification[:2]
-        questions.oldest_first(facts)
+        questions.unanswered_again(facts)
 
 
 def _absent(facts: Facts, event: Event) -> None:
@@ -165,7 +164,7 @@ def _arrived(facts: Facts, event: Event) -> None:
 def _heard(facts: Facts, event: Event) -> None:
     _arrived(facts, event)
     if (until := day(event.body.get("held_until"))) is not None:
-        stops.named_since(facts, until, facts.held_until.get(facts.granted))
+        stops.named_since(facts, until, facts.held_until.get(facts.granted), kept=False)
         facts.held_until[facts.granted] = until
     _each_item(facts, event)
 
@@ -181,7 +180,8 @@ def _each_item(facts: Facts, event: Event) -> None:
         elif outcome not in ("pending", item.outcome):
             facts.missing_at = event.at
         if (until := day(said.get("held_until"))) is not None:
-            stops.named_since(facts, min(until, facts.kept_until or until), item.held_until)
+            first = min(until, facts.kept_until or until)
+            stops.named_since(facts, first, item.held_until, kept=outcome == "preserved")
         facts.items[item.id] = Item(
             id=item.id,
             type=item.type,
@@ -226,7 +226,9 @@ def _kept_after_all(facts: Facts) -> None:
 def _extended(facts: Facts, event: Event) -> None:
     _in_force(facts, event)
     number = event.body["sequence"]
-    settle(facts, "extend", number, event.at)
+    act = facts.acts.get(("extend", number))
+    if act is not None and not act.unsent and act.outcome != "unsupported":  # else another way than ours led to it
+        settle(facts, "extend", number, event.at)
     if number > facts.granted:  # else the same news again
         if (until := items_until(facts)) is not None:
             facts.held_until[facts.granted] = min(until, facts.held_until.get(facts.granted, until))

@@ -16,14 +16,14 @@ from timeline.facts import Facts, settle, stopped
 from timeline.hold import Mla
 
 
-def named_since(facts: Facts, until: date | None, before: date | None) -> None:
-    """The provider keeps the data: until a day it named (None: no day), after one that it had named before.
+def named_since(facts: Facts, until: date | None, before: date | None, *, kept: bool = True) -> None:
+    """The provider named a last day (None: no day), after one that it had named before. `kept`: it keeps the data.
 
     The day it had named before the stop event, said again, is no news: it may be an answer to an older question.
     """
     if not facts.stops:
         return
-    facts.confirmed_since_stop = True
+    facts.confirmed_since_stop = facts.confirmed_since_stop or kept
     if until is None:
         facts.kept_until = None
     elif until != before:

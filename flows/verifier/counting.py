@@ -111,9 +111,10 @@ class _Told:
                 self.sent = None
         elif (
             first_sending
-            and self.open
+            and (self.open or self.begun is None)
             and kind in {"outcome-unknown", "unavailable", "refused", "unsupported", "absent"}
         ):
+            self.begun, self.open = self.begun or at, True  # a person may say so of what was never begun here
             self.in_doubt = kind == "outcome-unknown"
         elif kind in {"acknowledged", "preserved", "items", "extended"}:
             self._hear(kind, at, body)
@@ -193,7 +194,7 @@ class _Told:
         return self.kept_until if in_time else None
 
     def _extend(self, number: int, until: date | None) -> None:
-        if number in self.asked:
+        if self.asked.get(number, "absent") not in {"unavailable", "absent", "unsupported"}:
             self.asked[number] = "sent"
         if number > self.granted:
             if (first := self._first_item()) is not None:

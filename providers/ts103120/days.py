@@ -1,7 +1,7 @@
 """Days and instants: the wire knows an instant of expiry, our clocks the last day that counts.
 
 The last day asked for becomes its last second in the provider's zone; what an instant that the provider names counts
-as is `providers.reading.last_whole_day`.
+as is `providers.days.last_whole_day`.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -138,3 +138,19 @@ def test_a_hold_that_goes_on_after_all_is_in_force_again(unit: Unit) -> None:
     unit.later(days=1)
     hold = hears(unit, request, Action.STATUS, state=State.IN_FORCE)
     assert (str(hold.state), ends(hold)) == ("in-force", BY_LAW)
+
+
+def test_who_only_has_the_request_confirms_nothing_after_a_late_stop(unit: Unit) -> None:
+    """What keeps the data came after the strict end: only the provider's word that it has them still counts."""
+    request = sent(unit, instrument="coe.budapest.29")
+    hears(unit, request, state=State.ACKNOWLEDGED)
+    strict = ends(unit.office.hold(request))
+    unit.later(days=60)
+    replying.record(unit.office, request, Reply(kind="mla-received", on=strict + timedelta(days=1)))
+    for said in (
+        {"held_until": date(2027, 6, 1)},
+        {"items": items(unit.office.hold(request), ItemOutcome.PENDING, date(2027, 6, 1), None)},
+    ):
+        hold = hears(unit, request, Action.STATUS, state=State.ACKNOWLEDGED, **said)
+        assert (hold.kept_until, hold.confirmed_since_stop) == (None, False)
+    assert hears(unit, request, Action.STATUS, state=State.IN_FORCE).confirmed_since_stop

@@ -312,6 +312,18 @@ def test_a_request_put_to_sleep_in_the_index_is_woken_even_if_the_mark_of_the_po
     assert unit.office.ledger.row(request) == right
 
 
+def test_what_another_program_took_for_final_is_followed_again(unit: Unit) -> None:
+    unit.play("alpha")
+    (request,) = unit.preserve()
+    unit.sweep()
+    right = unit.office.ledger.row(request)
+    with sqlite3.connect(unit.office.settings.ledger_path) as older:
+        older.execute("UPDATE requests SET state = 'produced', final = 1, next_at = NULL")
+        older.execute("DELETE FROM beats WHERE name = 'policy'")
+    unit.sweep()
+    assert unit.office.ledger.row(request) == right
+
+
 def test_a_state_altered_in_the_index_is_found_under_any_policy(unit: Unit) -> None:
     unit.play("alpha")
     unit.preserve()

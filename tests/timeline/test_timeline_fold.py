@@ -419,6 +419,16 @@ def test_a_second_end_by_the_providers_word_is_a_second_lapse() -> None:
     assert story.decide().action is Do.LAPSE
 
 
+def test_an_answer_that_is_refused_opens_its_own_question_again_with_its_own_clock() -> None:
+    story = Story(EU).held().add("clarification", question="q1").later(days=3).add("clarification", question="q2")
+    before = story.hold.unanswered["q1"]
+    story.add("answer-asked").tried("sent", "clarify").add("clarification-answered", question="q1")
+    assert set(story.hold.unanswered) == {"q2"}
+    story.add("refused", action="clarify", sequence=1, ground="other")
+    assert story.hold.unanswered["q1"] == before
+    assert story.hold.to_answer == "q1"
+
+
 def test_an_end_that_we_asked_for_is_a_release() -> None:
     story = Story().held().add("release-asked").tried("outcome-unknown", "release").add("expired", state="released")
     assert story.hold.state is State.RELEASED
@@ -648,6 +658,14 @@ def test_an_extension_never_sent_is_taken_back_by_a_last_day_of_the_hold_before_
     assert story.hold.expiry.legal_on == date(2027, 2, 19)
     assert Story().held().add("extended", sequence=1).add("preserved", held_until="2027-02-19").hold.granted == 1
     assert Story().held().extended(1).add("preserved", held_until="2027-02-18").hold.granted == 1, "it was sent"
+
+
+@pytest.mark.parametrize("kind", ["unavailable", "absent", "unsupported"])
+def test_so_is_one_that_was_tried_and_never_arrived(kind: str) -> None:
+    story = Story().held().later(days=60).tried(kind, "extend").add("extended", sequence=1)
+    story.add("preserved", held_until="2027-02-18")
+    assert (story.hold.granted, strict(story)) == (0, "2027-02-18")
+    assert story.hold.extensions_left == 1
 
 
 def test_what_was_named_for_the_first_period_still_measures_an_extension_taken_back() -> None:
