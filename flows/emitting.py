@@ -43,7 +43,7 @@ EVENTS: Mapping[str, str] = {
     "poll-failed": "the provider could not be asked how the hold stands",
     "message-received": "a message about it came in, for a person to settle",
     "message-settled": "a person settled it",
-    "acknowledged": "the provider has the request",
+    "acknowledged": "the provider has the request; `held_until` is an earlier end, where it named one",
     "preserved": "the provider keeps the data; `held_until` is the last day, where it named one",
     "items": "the provider said something of single accounts, such as that there is none",
     "extended": "the hold is longer",
