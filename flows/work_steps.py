@@ -196,7 +196,9 @@ def _lapsed(matter: Matter) -> Said:
         "If they keep it on, enter until which day. Else do what the reason above names, and press “I have taken it"
         " up” when it is done.",
     ]
-    answers = [*extended(matter, "They keep it on"), recorded(matter, "They kept it all along", "preserved")]
+    answers = [*extended(matter, "They keep it on")]
+    if matter.hold.expired_at is not None:  # where the day has passed, only a later one says that it goes on
+        answers.append(recorded(matter, "They kept it all along", "preserved"))
     return f"LAPSED: {matter.request} at {matter.provider}", steps, answers
 
 

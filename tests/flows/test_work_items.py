@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from unit_support import CANARY, MORNING, Unit, unit_with_portal
 
-from flows import four_eyes, replying, work_steps
+from flows import four_eyes, replying, sweeping, work_steps
 from flows.answers import PREFIX, SHORT, function_of
 from flows.drafts import drafting
 from flows.replying import Reply
@@ -122,6 +122,23 @@ def test_a_hold_that_only_a_person_can_save_is_to_be_saved_before_it_ends(unit: 
     assert item.by == unit.office.hold(request).strict_at
     assert item.by is not None
     assert " by " in item.title
+
+
+def test_that_it_was_kept_all_along_undoes_the_providers_word_and_no_day_that_has_passed(unit: Unit) -> None:
+    unit.play("alpha")
+    (by_word, by_day) = unit.preserve({}, {})
+    unit.office.append(by_word, [("expired", {"state": "expired"}), ("lapsed", {"strict_on": "2027-02-18"})])
+    unit.sweep()
+    assert "They kept it all along" in answers_to_a_lapse(unit, by_word)
+    unit.at(MORNING + timedelta(days=95))
+    unit.office.append(by_day, [("lapsed", {"strict_on": "2027-02-18"})])
+    sweeping.work_on(unit.office, [by_day])
+    assert "They kept it all along" not in answers_to_a_lapse(unit, by_day)
+
+
+def answers_to_a_lapse(unit: Unit, request: str) -> list[str]:
+    (item,) = [each for each in items_of(unit.office, request) if each.kind == "lapsed"]
+    return [each.label for each in item.answers]
 
 
 def test_a_draft_is_an_item_before_anybody_was_told(unit: Unit) -> None:
